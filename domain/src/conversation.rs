@@ -1,0 +1,179 @@
+//! A conversation: a tree of messages, the leaf it is shown at, the reply being made, and the messages that wait for it.
+//!
+//! At most one reply is made at a time. What a message says plays no part in any rule.
+
+mod post;
+mod queue;
+mod reply;
+mod tree;
+
+use std::collections::VecDeque;
+
+pub use post::{OnBusy, Post, PostMessage, PostRejection};
+pub use queue::Queue;
+pub use reply::{NewGeneration, Reply};
+pub use tree::MessageTree;
+
+use crate::event::{
+    ConversationDeleted, ConversationEvent, Meta, QueuedMessageWithdrawn, ReplyRequested, TitleContent,
+    TitleSet, UserMessageQueued, WithdrawReason,
+};
+use crate::ids::{GenerationId, UserId};
+use crate::values::{Role, Title, TitleSource};
+
+/// The state of a conversation's stream.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Conversation {
+    phase: Phase,
+    owner: Option<UserId>,
+    messages: MessageTree,
+    running: Option<ReplyRequested>,
+    queue: Queue,
+    title_source: Option<TitleSource>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Phase {
+    #[default]
+    NotStarted,
+    Active,
+    Deleted,
+}
+
+/// The conversation does not exist, is deleted, or is another user's: the answer is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such conversation")]
+pub struct NoSuchConversation;
+
+/// What deleting a conversation leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deletion {
+    /// The conversation's events.
+    pub events: Vec<ConversationEvent>,
+    /// The reply that must be stopped in the same append.
+    pub cancel: Option<GenerationId>,
+}
+
+impl Conversation {
+    /// The reply being made: requested and not yet recorded.
+    #[must_use]
+    pub fn running(&self) -> Option<&ReplyRequested> {
+        self.running.as_ref()
+    }
+
+    /// The messages and the leaf.
+    #[must_use]
+    pub fn messages(&self) -> &MessageTree {
+        &self.messages
+    }
+
+    /// The messages that wait, first to go first.
+    #[must_use]
+    pub fn queued(&self) -> &VecDeque<UserMessageQueued> {
+        self.queue.waiting()
+    }
+
+    /// Whether nothing has happened yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.phase == Phase::NotStarted
+    }
+
+    /// # Errors
+    /// It does not exist, is deleted, or is not `actor`'s.
+    pub fn check_owner(&self, actor: UserId) -> Result<(), NoSuchConversation> {
+        let own = self.phase == Phase::Active && self.owner == Some(actor);
+        if own { Ok(()) } else { Err(NoSuchConversation) }
+    }
+
+    /// The user names it.
+    ///
+    /// # Errors
+    /// It does not exist, is deleted, or is not `actor`'s.
+    pub fn rename(&self, actor: UserId, title: Title) -> Result<ConversationEvent, NoSuchConversation> {
+        self.check_owner(actor)?;
+        Ok(title_set(TitleSource::User, title))
+    }
+
+    /// A model names it; `None` when the user has named it already.
+    ///
+    /// # Errors
+    /// It does not exist or is deleted.
+    pub fn suggest_title(&self, title: Title) -> Result<Option<ConversationEvent>, NoSuchConversation> {
+        if self.phase != Phase::Active {
+            return Err(NoSuchConversation);
+        }
+        let keep = self.title_source == Some(TitleSource::User);
+        Ok((!keep).then(|| title_set(TitleSource::Generated, title)))
+    }
+
+    /// The user deletes it: what waits is withdrawn, what runs must be cancelled in the same append. Deleting a
+    /// deleted one is no event.
+    ///
+    /// # Errors
+    /// It does not exist, or is not `actor`'s.
+    pub fn delete(&self, actor: UserId) -> Result<Deletion, NoSuchConversation> {
+        if self.phase == Phase::Deleted && self.owner == Some(actor) {
+            return Ok(Deletion { events: Vec::new(), cancel: None });
+        }
+        self.check_owner(actor)?;
+        let withdrawn = self.queue.waiting().iter().map(|queued| withdraw(queued, WithdrawReason::Deleted));
+        let events =
+            withdrawn.chain([ConversationEvent::ConversationDeleted(ConversationDeleted {})]).collect();
+        Ok(Deletion { events, cancel: self.running.map(|reply| reply.generation_id) })
+    }
+
+    /// The user withdraws the waiting message whose reply would be `generation`; `None` when it does not wait.
+    ///
+    /// # Errors
+    /// It does not exist, is deleted, or is not `actor`'s.
+    pub fn withdraw(
+        &self,
+        actor: UserId,
+        generation: GenerationId,
+    ) -> Result<Option<ConversationEvent>, NoSuchConversation> {
+        self.check_owner(actor)?;
+        let found = self.queue.waiting().iter().find(|queued| queued.generation_id == generation);
+        Ok(found.map(|queued| withdraw(queued, WithdrawReason::Cancelled)))
+    }
+
+    /// Takes an event of this stream in.
+    pub fn evolve(&mut self, event: &ConversationEvent, meta: Meta) {
+        match event {
+            ConversationEvent::ConversationStarted(_) => {
+                (self.phase, self.owner) = (Phase::Active, meta.owner);
+            }
+            ConversationEvent::UserMessagePosted(posted) => {
+                self.queue.remove(posted.message_id);
+                self.messages.insert(posted.message_id, Role::User, posted.parent_message_id);
+                self.messages.set_leaf(posted.message_id);
+            }
+            ConversationEvent::ReplyRequested(reply) => {
+                self.messages.insert(reply.message_id, Role::Assistant, Some(reply.parent_message_id));
+                self.running = Some(*reply);
+            }
+            ConversationEvent::UserMessageQueued(queued) => self.queue.insert(queued.clone()),
+            ConversationEvent::QueuedMessageWithdrawn(withdrawn) => self.queue.remove(withdrawn.message_id),
+            ConversationEvent::ReplyRecorded(reply) => {
+                self.running = None;
+                if self.messages.leaf() == reply.parent_message_id {
+                    self.messages.set_leaf(reply.message_id);
+                }
+            }
+            ConversationEvent::TitleSet(title) => self.title_source = Some(title.source),
+            ConversationEvent::ConversationDeleted(_) => self.phase = Phase::Deleted,
+        }
+    }
+}
+
+fn title_set(source: TitleSource, title: Title) -> ConversationEvent {
+    ConversationEvent::TitleSet(TitleSet { source, content: TitleContent { title }.into() })
+}
+
+fn withdraw(queued: &UserMessageQueued, reason: WithdrawReason) -> ConversationEvent {
+    let message_id = queued.message_id;
+    ConversationEvent::QueuedMessageWithdrawn(QueuedMessageWithdrawn { message_id, reason })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Events: what happened, in the past tense. Each has a clear half (`data`) and, where it holds personal data, a sealed
+//! half; the stored form of both is append-only (a new shape is a new schema version and an upcaster).
+
+mod codec;
+mod conversation;
+mod email;
+mod generation;
+mod user;
+
+pub use codec::{DecodeError, EncodeError, Encoded, SealedJson};
+pub use conversation::{
+    ConversationDeleted, ConversationEvent, ConversationStarted, MessageContent, QueuedContent,
+    QueuedMessageWithdrawn, ReplyRecorded, ReplyRequested, TitleContent, TitleSet, UserMessagePosted,
+    UserMessageQueued, WithdrawReason,
+};
+pub use email::{EmailClaimed, EmailEvent, EmailReleased};
+pub use generation::{
+    CancelRequested, ChunksRecorded, GenerationEvent, GenerationRequested, GenerationStarted,
+    GenerationTakenOver, HistoryCut, ProviderFault, RecordedPart, RequestContent, Terminal, TerminalContent,
+    Texts, ThinkingSignature,
+};
+pub use user::{RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered};
+
+use crate::ids::UserId;
+use crate::values::Timestamp;
+
+/// What the envelope says of an event, as far as rules need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// Whose event it is; `None` for the system's.
+    pub owner: Option<UserId>,
+    /// When it was recorded.
+    pub at: Timestamp,
+}
+
+/// The kinds of stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum Category {
+    /// A person.
+    User = 1,
+    /// A conversation.
+    Conversation = 2,
+    /// One attempt at a reply.
+    Generation = 3,
+    /// An e-mail address.
+    Email = 5,
+}
+
+impl Category {
+    /// The stored number.
+    #[must_use]
+    pub const fn number(self) -> i16 {
+        self as i16
+    }
+}
+
+/// Any event of the domain.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Of a user's stream.
+    User(UserEvent),
+    /// Of an e-mail address's stream.
+    Email(EmailEvent),
+    /// Of a conversation's stream.
+    Conversation(ConversationEvent),
+    /// Of a generation's stream.
+    Generation(GenerationEvent),
+}
+
+impl Event {
+    /// Every event type with its current schema version.
+    pub const SCHEMAS: [&'static [(&'static str, u16)]; 4] =
+        [UserEvent::SCHEMAS, EmailEvent::SCHEMAS, ConversationEvent::SCHEMAS, GenerationEvent::SCHEMAS];
+
+    /// The stored form.
+    ///
+    /// # Errors
+    /// The sealed half is erased, so there is nothing to store.
+    pub fn encode(&self) -> Result<Encoded, EncodeError> {
+        match self {
+            Self::User(event) => event.encode(),
+            Self::Email(event) => event.encode(),
+            Self::Conversation(event) => event.encode(),
+            Self::Generation(event) => event.encode(),
+        }
+    }
+
+    /// An event out of its stored form, at its current schema version (the log's upcasters have run).
+    ///
+    /// # Errors
+    /// An unknown type, or halves that are not of the type's shape.
+    pub fn decode(event_type: &str, data: &str, sealed: Option<SealedJson<'_>>) -> Result<Self, DecodeError> {
+        let mut found = UserEvent::decode(event_type, data, sealed).map(|event| event.map(Self::User));
+        found = found
+            .or_else(|| EmailEvent::decode(event_type, data, sealed).map(|event| event.map(Self::Email)));
+        found = found.or_else(|| {
+            ConversationEvent::decode(event_type, data, sealed).map(|event| event.map(Self::Conversation))
+        });
+        found = found.or_else(|| {
+            GenerationEvent::decode(event_type, data, sealed).map(|event| event.map(Self::Generation))
+        });
+        found.unwrap_or_else(|| Err(DecodeError::UnknownType(event_type.to_owned())))
+    }
+}
+
+impl From<UserEvent> for Event {
+    fn from(event: UserEvent) -> Self {
+        Self::User(event)
+    }
+}
+
+impl From<EmailEvent> for Event {
+    fn from(event: EmailEvent) -> Self {
+        Self::Email(event)
+    }
+}
+
+impl From<ConversationEvent> for Event {
+    fn from(event: ConversationEvent) -> Self {
+        Self::Conversation(event)
+    }
+}
+
+impl From<GenerationEvent> for Event {
+    fn from(event: GenerationEvent) -> Self {
+        Self::Generation(event)
+    }
+}

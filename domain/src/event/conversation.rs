@@ -1,0 +1,176 @@
+//! Events of a conversation's stream.
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::events;
+use crate::ids::{AttachmentId, GenerationId, MessageId};
+use crate::sealed::Sealed;
+use crate::values::{
+    ModelId, Params, Prompt, ProviderId, RequestMetadata, Seq, SystemPrompt, TerminalStatus, Title,
+    TitleSource,
+};
+
+events! {
+    /// What happens in a conversation.
+    ConversationEvent {
+        /// It exists; its owner is the envelope's.
+        ConversationStarted(ConversationStarted) 1;
+        /// The user said something.
+        UserMessagePosted(UserMessagePosted) 1 sealed content;
+        /// A reply is being made; in one append with its `GenerationRequested`. Ends with `ReplyRecorded`.
+        ReplyRequested(ReplyRequested) 1;
+        /// The user said something while a reply was being made; it waits.
+        UserMessageQueued(UserMessageQueued) 1 sealed content;
+        /// A waiting message will not be sent.
+        QueuedMessageWithdrawn(QueuedMessageWithdrawn) 1;
+        /// The reply has ended, however it did.
+        ReplyRecorded(ReplyRecorded) 1;
+        /// The conversation has this title now.
+        TitleSet(TitleSet) 1 sealed content;
+        /// The conversation is gone for its owner.
+        ConversationDeleted(ConversationDeleted) 1;
+    }
+}
+
+/// The conversation exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationStarted {}
+
+/// The user said something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserMessagePosted {
+    /// The message.
+    pub message_id: MessageId,
+    /// What it follows; absent for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_message_id: Option<MessageId>,
+    /// Its files.
+    pub attachment_ids: Vec<AttachmentId>,
+    /// The message it is another version of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_from: Option<MessageId>,
+    /// What was said.
+    #[serde(skip)]
+    pub content: Sealed<MessageContent>,
+}
+
+/// What a user said, and from where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageContent {
+    /// The prompt.
+    pub text: Prompt,
+    /// What the client said of the place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<RequestMetadata>,
+}
+
+/// A reply is being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplyRequested {
+    /// The attempt that makes it.
+    pub generation_id: GenerationId,
+    /// The reply's message, named now.
+    pub message_id: MessageId,
+    /// The user message it answers.
+    pub parent_message_id: MessageId,
+}
+
+/// The user said something while a reply was being made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserMessageQueued {
+    /// The message.
+    pub message_id: MessageId,
+    /// Its files.
+    pub attachment_ids: Vec<AttachmentId>,
+    /// Whom it asks.
+    pub provider: ProviderId,
+    /// Which model.
+    pub model: ModelId,
+    /// With which parameters.
+    pub params: Params,
+    /// The attempt that will answer it.
+    pub generation_id: GenerationId,
+    /// The reply's message.
+    pub reply_message_id: MessageId,
+    /// Whether it goes before what waits already (it replaces the running reply).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_head: bool,
+    /// What was said.
+    #[serde(skip)]
+    pub content: Sealed<QueuedContent>,
+}
+
+/// What a waiting message says, and under which instructions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuedContent {
+    /// The message.
+    #[serde(flatten)]
+    pub message: MessageContent,
+    /// Standing instructions of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<SystemPrompt>,
+}
+
+/// Why a waiting message was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawReason {
+    /// The user cancelled it.
+    Cancelled,
+    /// The conversation was deleted.
+    Deleted,
+    /// Its text was erased.
+    Erased,
+}
+
+/// A waiting message will not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuedMessageWithdrawn {
+    /// The message.
+    pub message_id: MessageId,
+    /// Why.
+    pub reason: WithdrawReason,
+}
+
+/// The reply has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplyRecorded {
+    /// The reply's message.
+    pub message_id: MessageId,
+    /// The user message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_message_id: Option<MessageId>,
+    /// The attempt.
+    pub generation_id: GenerationId,
+    /// How it ended.
+    pub status: TerminalStatus,
+    /// The last delta's number.
+    pub final_seq: Seq,
+}
+
+/// The conversation has this title now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TitleSet {
+    /// Where it came from.
+    pub source: TitleSource,
+    /// The title.
+    #[serde(skip)]
+    pub content: Sealed<TitleContent>,
+}
+
+/// A title.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TitleContent {
+    /// The title.
+    pub title: Title,
+}
+
+/// The conversation is gone for its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationDeleted {}

@@ -1,0 +1,61 @@
+//! Events of a person's stream.
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::events;
+use crate::sealed::Sealed;
+use crate::values::{ModelId, ProviderId, Theme};
+
+events! {
+    /// What happens to a person.
+    UserEvent {
+        /// A person is known from now on; in one append with the claim of the address.
+        UserRegistered(UserRegistered) 1 sealed profile;
+        /// The person's own settings, whole.
+        SettingsChanged(SettingsChanged) 1;
+    }
+}
+
+/// How a person came to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationVia {
+    /// By the development server's `?email=`.
+    Development,
+    /// By a service that signs people in.
+    Service,
+}
+
+/// A person is known from now on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserRegistered {
+    /// How.
+    pub via: RegistrationVia,
+    /// Who.
+    #[serde(skip)]
+    pub profile: Sealed<UserProfile>,
+}
+
+/// Who a person is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct UserProfile {
+    pub email: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+/// The settings that hold from now on; absent means unset.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct SettingsChanged {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub theme: Option<Theme>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_provider: Option<ProviderId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_model: Option<ModelId>,
+}
