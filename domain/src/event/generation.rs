@@ -1,6 +1,7 @@
 //! Events of a generation's stream: one attempt at a reply.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::codec::events;
 use crate::ids::{AttachmentId, ConversationId, MessageId, UserId, WorkerId};
@@ -258,6 +259,14 @@ pub struct TerminalContent {
     /// What the provider said of its failure, redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_error: Option<String>,
+}
+
+impl TerminalContent {
+    /// The end of a reply whose text part is `text`, with nothing else to tell.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        Self { digest: hex::encode(Sha256::digest(text.as_bytes())), ..Self::default() }
+    }
 }
 
 /// A vendor's proof of a stretch of thinking.
