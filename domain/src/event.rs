@@ -19,7 +19,7 @@ pub use generation::{
     GenerationTakenOver, HistoryCut, ProviderFault, RecordedPart, RequestContent, Terminal, TerminalContent,
     Texts, ThinkingSignature,
 };
-pub use user::{RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered};
+pub use user::{RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered, UserRole};
 
 use crate::ids::UserId;
 use crate::values::Timestamp;

@@ -1,6 +1,6 @@
 //! A person: registered once, with settings of their own.
 
-use crate::event::{RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered};
+use crate::event::{RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered, UserRole};
 use crate::sealed::Sealed;
 
 /// The state of a person's stream.
@@ -32,9 +32,11 @@ impl User {
     /// The id is taken.
     pub fn register(&self, via: RegistrationVia, profile: UserProfile) -> Result<UserEvent, UserRejection> {
         match self {
-            Self::Unknown => {
-                Ok(UserEvent::UserRegistered(UserRegistered { via, profile: Sealed::Open(profile) }))
-            }
+            Self::Unknown => Ok(UserEvent::UserRegistered(UserRegistered {
+                role: UserRole::User,
+                via,
+                profile: Sealed::Open(profile),
+            })),
             Self::Active { .. } => Err(UserRejection::AlreadyRegistered),
         }
     }

@@ -130,6 +130,7 @@ impl Conversation {
         }
         let queued = UserMessageQueued {
             message_id: command.message_id,
+            parent_message_id: command.parent_message_id,
             attachment_ids: command.attachment_ids,
             provider: command.provider,
             model: command.model,

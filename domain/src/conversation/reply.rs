@@ -103,7 +103,7 @@ fn send(
     };
     let posted = UserMessagePosted {
         message_id: event.message_id,
-        parent_message_id: Some(parent),
+        parent_message_id: event.parent_message_id.or(Some(parent)),
         attachment_ids: event.attachment_ids,
         edited_from: None,
         content: content.message.into(),

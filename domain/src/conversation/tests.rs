@@ -149,6 +149,16 @@ fn the_end_of_a_reply_sends_the_next_waiting_message_after_it() {
 }
 
 #[test]
+fn a_waiting_message_keeps_the_parent_its_sender_named() {
+    let chat = given().posted(1, OnBusy::Reject).replied(1).posted(2, OnBusy::Reject);
+    let mut branch = says(3, OnBusy::Queue);
+    branch.parent_message_id = Some(message(101));
+    let post = chat.0.post(ann(), branch).unwrap();
+    let chat = chat.apply(&post.events).replied(2);
+    assert_eq!(chat.0.messages().parent(message(3)), Some(message(101)));
+}
+
+#[test]
 fn replace_goes_to_the_head_and_cancels_what_runs() {
     let chat = given().posted(1, OnBusy::Reject).posted(2, OnBusy::Queue);
     let post = chat.0.post(ann(), says(3, OnBusy::Replace)).unwrap();

@@ -83,6 +83,9 @@ pub struct ReplyRequested {
 pub struct UserMessageQueued {
     /// The message.
     pub message_id: MessageId,
+    /// What it follows, when its sender said so; otherwise the reply that ends before it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_message_id: Option<MessageId>,
     /// Its files.
     pub attachment_ids: Vec<AttachmentId>,
     /// Whom it asks.

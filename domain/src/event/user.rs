@@ -26,9 +26,27 @@ pub enum RegistrationVia {
     Service,
 }
 
+/// What a person may do beyond their own conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserRole {
+    /// Nothing.
+    User,
+    /// Read any conversation's history; every such read is itself recorded.
+    Auditor,
+    /// Query the read models for analysis.
+    Analyst,
+    /// Everything an operator does.
+    Admin,
+    /// Register people and open their sessions.
+    Service,
+}
+
 /// A person is known from now on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserRegistered {
+    /// What they may do.
+    pub role: UserRole,
     /// How.
     pub via: RegistrationVia,
     /// Who.

@@ -1,0 +1,67 @@
+//! The end of a generation is always two streams at once: its own last event, and the conversation's `ReplyRecorded`
+//! with whatever waited there. Whoever ends a generation does it through here.
+
+use std::collections::HashMap;
+
+use slipstream_domain::event::GenerationEvent;
+use slipstream_domain::{ConversationId, GenerationId, KeySource, ProviderId, Request, Seq, TerminalStatus};
+use slipstream_eventlog::{StreamAppend, Version};
+
+use crate::loading::Loaded;
+use crate::{CommandError, Commands, loading, streams};
+
+/// How a generation ends, decided.
+pub(crate) struct End<'a> {
+    pub(crate) id: GenerationId,
+    /// The version its stream was read at.
+    pub(crate) version: Version,
+    pub(crate) request: &'a Request,
+    pub(crate) event: GenerationEvent,
+    pub(crate) status: TerminalStatus,
+    pub(crate) final_seq: Seq,
+}
+
+impl Commands {
+    /// Everything that must be appended for this end.
+    pub(crate) async fn end_appends(&self, end: End<'_>) -> Result<Vec<StreamAppend>, CommandError> {
+        let conversation = loading::conversation(&self.log, end.request.asked.conversation_id).await?;
+        self.end_appends_in(end, &conversation).await
+    }
+
+    /// The same for a conversation that is already loaded.
+    pub(crate) async fn end_appends_in(
+        &self,
+        end: End<'_>,
+        conversation: &Loaded<slipstream_domain::Conversation>,
+    ) -> Result<Vec<StreamAppend>, CommandError> {
+        let id: ConversationId = end.request.asked.conversation_id;
+        let owner = end.request.owner;
+        let keys = self.key_sources(end.request, conversation).await?;
+        let key_source = |provider: &ProviderId| keys.get(provider).copied().unwrap_or(KeySource::None);
+        let reply = conversation.state.record_reply(id, end.id, end.status, end.final_seq, key_source);
+        let mut appends = vec![streams::generation(end.id, id, owner, end.version, end.event)?];
+        if let Some(reply) = reply {
+            appends.push(streams::conversation(id, owner, conversation.version, reply.events)?);
+            if let Some(next) = reply.next {
+                appends.push(streams::new_generation(next, owner)?);
+            }
+        }
+        Ok(appends)
+    }
+
+    /// Whose key pays for what waits: decided when it is sent.
+    async fn key_sources(
+        &self,
+        request: &Request,
+        conversation: &Loaded<slipstream_domain::Conversation>,
+    ) -> Result<HashMap<ProviderId, KeySource>, CommandError> {
+        let mut sources = HashMap::new();
+        let Some(owner) = request.owner else { return Ok(sources) };
+        for queued in conversation.state.queued() {
+            if !sources.contains_key(&queued.provider) {
+                sources.insert(queued.provider.clone(), self.keys.source(owner, &queued.provider).await?);
+            }
+        }
+        Ok(sources)
+    }
+}

@@ -1,0 +1,88 @@
+//! The owner of a generation ends it, and with it the reply in its conversation.
+
+use slipstream_domain::{Ending, GenerationId};
+use slipstream_eventlog::{Append, AppendError, CommandId, Position};
+
+use crate::ending::End;
+use crate::{CommandError, Commands, Ownership, loading};
+
+/// Ends a generation: its terminal event, the conversation's `ReplyRecorded`, and the next waiting message with its
+/// request, all in one append. Tries until it is durable or somebody else owns the generation. Answers where the end
+/// stands in the log.
+///
+/// # Errors
+/// `Fenced`, `Ended`: stop, somebody else ended it. `OutOfOrder` when not all output is recorded. `Erased`, `TooLarge`,
+/// `Unavailable` (after half a minute of trying), `Unreadable`.
+pub async fn finish_generation(
+    app: &Commands,
+    own: &mut Ownership,
+    ending: Ending,
+) -> Result<Position, CommandError> {
+    let command_id = app.new_command();
+    for attempt in 1.. {
+        let _turn = match own.request().owner {
+            Some(owner) => Some(app.turns.take(owner).await),
+            None => None,
+        };
+        let (status, final_seq) = (ending.status, ending.terminal.final_seq);
+        let event = own.state().finish(own.epoch(), ending.clone())?;
+        let end =
+            End { id: own.id(), version: own.version, request: own.request(), event, status, final_seq };
+        match append_end(app, end, command_id).await {
+            Ok(position) => return Ok(position),
+            Err(AppendOrCommand::Append(AppendError::Conflict { .. } | AppendError::Closed { .. })) => {
+                own.refresh(app).await?;
+                app.pause(attempt).await;
+            }
+            Err(AppendOrCommand::Append(error)) => return Err(error.into()),
+            Err(AppendOrCommand::Command(error)) => return Err(error),
+        }
+    }
+    Err(CommandError::Contended)
+}
+
+/// Ends a generation that no worker has taken and none will.
+///
+/// # Errors
+/// `Fenced` when a worker was faster; `Ended`, `NotFound`; `Contended`, `Unavailable`, `Unreadable`.
+pub async fn finish_unstarted(
+    app: &Commands,
+    id: GenerationId,
+    ending: Ending,
+) -> Result<Position, CommandError> {
+    let command_id = app.new_command();
+    app.retrying(async || {
+        let generation = loading::generation(&app.log, id).await?;
+        let request = generation.state.request().ok_or(CommandError::NotFound("generation"))?;
+        let (status, final_seq) = (ending.status, ending.terminal.final_seq);
+        let event = generation.state.end_unstarted(ending.clone())?;
+        let end = End { id, version: generation.version, request, event, status, final_seq };
+        append_end(app, end, command_id).await.map_err(CommandError::from)
+    })
+    .await
+}
+
+async fn append_end(
+    app: &Commands,
+    end: End<'_>,
+    command_id: CommandId,
+) -> Result<Position, AppendOrCommand> {
+    let streams = app.end_appends(end).await.map_err(AppendOrCommand::Command)?;
+    let append = Append { streams, command_id, guards: Vec::new() };
+    app.append_for_worker(append).await.map(|appended| appended.last).map_err(AppendOrCommand::Append)
+}
+
+/// Whether it was the log that refused, or something before it.
+enum AppendOrCommand {
+    Append(AppendError),
+    Command(CommandError),
+}
+
+impl From<AppendOrCommand> for CommandError {
+    fn from(error: AppendOrCommand) -> Self {
+        match error {
+            AppendOrCommand::Append(error) => error.into(),
+            AppendOrCommand::Command(error) => error,
+        }
+    }
+}

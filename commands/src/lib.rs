@@ -1,0 +1,43 @@
+//! What can be asked of Slipstream: one use case a file. Each loads what it needs, lets `domain` decide, and appends.
+//!
+//! The only writer of the log. Owns the ports that use cases and their callers need; knows no SQL, no socket, no vendor.
+
+mod app;
+mod cancel_generation;
+mod decoded;
+mod delete_conversation;
+mod dispatcher;
+mod ending;
+mod error;
+mod finish_generation;
+mod loading;
+mod open_generation;
+mod ownership;
+pub mod ports;
+mod post_message;
+mod record_chunks;
+mod register_user;
+mod rename_conversation;
+mod retrying;
+mod streams;
+mod take_over_generation;
+mod turns;
+mod upcasters;
+mod update_settings;
+
+pub use app::{Commands, EmailPepper};
+pub use cancel_generation::{Cancelled, cancel_conversation, cancel_generation};
+pub use delete_conversation::delete_conversation;
+pub use dispatcher::Dispatcher;
+pub use error::CommandError;
+pub use finish_generation::{finish_generation, finish_unstarted};
+pub use open_generation::{Opened, open_generation};
+pub use ownership::Ownership;
+pub use post_message::{Place, PostRequest, Posted, post_message};
+pub use record_chunks::{Chunks, record_chunks};
+pub use register_user::register_user;
+pub use rename_conversation::rename_conversation;
+pub use slipstream_eventlog::{EventLog, Position};
+pub use take_over_generation::{Abandoned, abandoned_generations, take_over_generation};
+pub use upcasters::upcasters;
+pub use update_settings::update_settings;

@@ -1,0 +1,84 @@
+//! Aggregates out of their streams.
+
+use slipstream_domain::{
+    Conversation, ConversationId, EmailClaim, EmailId, Event, Generation, GenerationId, User, UserId,
+};
+use slipstream_eventlog::{EventLog, Position, StreamId, Version};
+use uuid::Uuid;
+
+use crate::CommandError;
+use crate::decoded::decode;
+
+/// An aggregate, and where its stream stood when it was read.
+pub(crate) struct Loaded<A> {
+    pub(crate) state: A,
+    pub(crate) version: Version,
+    /// The last event; `Position::START` when there is none.
+    pub(crate) last: Position,
+}
+
+pub(crate) async fn user(log: &EventLog, id: UserId) -> Result<Loaded<User>, CommandError> {
+    load(log, id.as_uuid(), |user: &mut User, event, _| match event {
+        Event::User(event) => {
+            user.evolve(&event);
+            true
+        }
+        Event::Email(_) | Event::Conversation(_) | Event::Generation(_) => false,
+    })
+    .await
+}
+
+pub(crate) async fn email(log: &EventLog, id: EmailId) -> Result<Loaded<EmailClaim>, CommandError> {
+    load(log, id.as_uuid(), |claim: &mut EmailClaim, event, _| match event {
+        Event::Email(event) => {
+            claim.evolve(&event);
+            true
+        }
+        Event::User(_) | Event::Conversation(_) | Event::Generation(_) => false,
+    })
+    .await
+}
+
+pub(crate) async fn conversation(
+    log: &EventLog,
+    id: ConversationId,
+) -> Result<Loaded<Conversation>, CommandError> {
+    load(log, id.as_uuid(), |conversation: &mut Conversation, event, meta| match event {
+        Event::Conversation(event) => {
+            conversation.evolve(&event, meta);
+            true
+        }
+        Event::User(_) | Event::Email(_) | Event::Generation(_) => false,
+    })
+    .await
+}
+
+pub(crate) async fn generation(log: &EventLog, id: GenerationId) -> Result<Loaded<Generation>, CommandError> {
+    load(log, id.as_uuid(), |generation: &mut Generation, event, meta| match event {
+        Event::Generation(event) => {
+            generation.evolve(&event, meta);
+            true
+        }
+        Event::User(_) | Event::Email(_) | Event::Conversation(_) => false,
+    })
+    .await
+}
+
+/// Folds a stream. `evolve` answers whether it knows an event; one that is not of the aggregate means that `id` names a stream of
+/// another kind, which is as unknown as one that does not exist.
+async fn load<A: Default>(
+    log: &EventLog,
+    id: Uuid,
+    evolve: impl Fn(&mut A, Event, slipstream_domain::Meta) -> bool,
+) -> Result<Loaded<A>, CommandError> {
+    let none = || Loaded { state: A::default(), version: Version::NONE, last: Position::START };
+    let mut loaded = none();
+    for recorded in log.read_stream(StreamId::from_uuid(id), Version::NONE).await? {
+        let (event, meta) = decode(&recorded)?;
+        if !evolve(&mut loaded.state, event, meta) {
+            return Ok(none());
+        }
+        (loaded.version, loaded.last) = (recorded.version, recorded.position);
+    }
+    Ok(loaded)
+}

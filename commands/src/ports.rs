@@ -1,0 +1,21 @@
+//! The ports that use cases and their callers need. Each states its laws; `testkit::laws` checks every adapter.
+
+mod clock;
+mod job_queue;
+mod key_vault;
+mod live_bus;
+
+pub use clock::{Clock, Ids};
+pub use job_queue::{Delivery, Job, JobQueue};
+pub use key_vault::KeyVault;
+pub use live_bus::{BusEvent, LiveBus, LiveMessage, Subject, Subscription};
+
+/// A port did not answer. The message names no key and no content.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{port} is unavailable: {reason}")]
+pub struct PortError {
+    /// Which port.
+    pub port: &'static str,
+    /// Why, for the operator.
+    pub reason: String,
+}

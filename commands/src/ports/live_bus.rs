@@ -1,0 +1,90 @@
+//! Fan-out of what happens right now. May lose everything; the log and the stream state know it too.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use slipstream_domain::{ConversationId, Epoch, GenerationId, Run, Seq, UserId};
+
+use super::PortError;
+
+/// Where a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// All who look at a conversation.
+    Conversation(ConversationId),
+    /// All sockets of a user.
+    User(UserId),
+    /// The worker that makes a generation.
+    Owner(GenerationId),
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LiveMessage {
+    /// New output.
+    Output {
+        /// Of which generation.
+        generation: GenerationId,
+        /// Its owner's epoch.
+        epoch: Epoch,
+        /// The deltas.
+        run: Run,
+        /// How long the model has thought so far, in milliseconds.
+        thinking_ms: Option<u64>,
+    },
+    /// Where the owner stands; once a second, so that a reader that missed output learns of it.
+    Beat {
+        /// Which generation.
+        generation: GenerationId,
+        /// Its owner's epoch.
+        epoch: Epoch,
+        /// The last delta sent.
+        seq: Seq,
+    },
+    /// Please stop; the log has the wish.
+    Cancel {
+        /// Which generation.
+        generation: GenerationId,
+    },
+    /// Somebody types in a conversation.
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+        /// Who.
+        user: UserId,
+        /// The socket it came from, which does not want to hear it again.
+        connection: uuid::Uuid,
+    },
+}
+
+/// What a subscriber gets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BusEvent {
+    /// A message.
+    Message(Arc<LiveMessage>),
+    /// Messages were lost here; the subscriber reads what it needs elsewhere.
+    Lagged,
+}
+
+/// The bus.
+///
+/// Laws: a subscriber gets messages published on its subject after [`LiveBus::subscribe`] returned, in the order of each
+/// publisher, each at most once; a slow subscriber loses messages and is told so, and never holds up a publisher.
+#[async_trait]
+pub trait LiveBus: Send + Sync {
+    /// Tells everybody who listens; nobody listening is no error.
+    async fn publish(&self, subject: Subject, message: Arc<LiveMessage>);
+
+    /// Listens from now on; dropping the subscription ends it.
+    async fn subscribe(&self, subject: Subject) -> Result<Box<dyn Subscription>, PortError>;
+
+    /// Whether the owner of a generation, which listens on its [`Subject::Owner`], answers within a second.
+    async fn owner_answers(&self, generation: GenerationId) -> bool;
+}
+
+/// Messages of one subject.
+#[async_trait]
+pub trait Subscription: Send {
+    /// The next event; `None` when the bus is gone. Cancel-safe.
+    async fn next(&mut self) -> Option<BusEvent>;
+}

@@ -1,0 +1,52 @@
+//! How often and how fast a use case tries again.
+
+use std::time::Duration;
+
+use slipstream_eventlog::{Append, AppendError, Appended};
+
+use crate::{CommandError, Commands};
+
+/// How often a user's command is decided again when another process was faster.
+const DECISIONS: u32 = 5;
+/// How often a worker's append is sent again while the log does not answer: with the pauses below, about half a minute.
+const RESENDS: u32 = 32;
+
+impl Commands {
+    /// Runs `attempt` again while it answers [`CommandError::Contended`], five times at the most.
+    pub(crate) async fn retrying<T>(
+        &self,
+        mut attempt: impl AsyncFnMut() -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        for decision in 1..DECISIONS {
+            match attempt().await {
+                Err(CommandError::Contended) => self.pause(decision).await,
+                done => return done,
+            }
+        }
+        attempt().await
+    }
+
+    /// Appends for a worker, who has nobody to hand an error to: sent again with the same command id while the log does
+    /// not answer, so that it is written once however often it was sent.
+    pub(crate) async fn append_for_worker(&self, append: Append) -> Result<Appended, AppendError> {
+        for resend in 1..RESENDS {
+            match self.log.append(append.clone()).await {
+                Err(AppendError::Unavailable(cause)) => {
+                    tracing::warn!(error = %cause, resend, "the log does not answer a worker");
+                    self.pause(resend).await;
+                }
+                Err(AppendError::Duplicate(appended)) => return Ok(appended),
+                done => return done,
+            }
+        }
+        self.log.append(append).await
+    }
+
+    /// 10, 20, 40 … 1000 ms, half of it by chance, so that two who collided do not collide again.
+    pub(crate) async fn pause(&self, attempt: u32) {
+        let most = (5u64 << attempt.min(8)).min(1000);
+        let (_, random) = self.ids.uuid().as_u64_pair();
+        let chance = random % (most / 2 + 1);
+        tokio::time::sleep(Duration::from_millis(most / 2 + chance)).await;
+    }
+}

@@ -1,0 +1,10 @@
+//! The use cases on a real log.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cancelling;
+mod deleting;
+mod dispatching;
+mod generating;
+mod posting;
+mod users;
+mod world;

@@ -1,0 +1,51 @@
+//! People and their settings.
+
+use slipstream_commands::{CommandError, update_settings};
+use slipstream_domain::event::SettingsChanged;
+use slipstream_domain::{Theme, UserId};
+use uuid::Uuid;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn one_address_is_one_user_from_however_many_processes() {
+    let one = World::new().await;
+    let other = one.another();
+    let (a, b, c) = tokio::join!(
+        one.user("ann@example.com"),
+        other.user("Ann@Example.com "),
+        one.user("ann@example.com")
+    );
+    assert_eq!((a, b), (b, c));
+    assert_ne!(one.user("bob@example.com").await, a);
+    let registered =
+        one.everything().await.iter().filter(|event| &*event.event_type == "UserRegistered").count();
+    assert_eq!(registered, 2);
+}
+
+#[tokio::test]
+async fn no_address_stands_in_the_clear() {
+    let world = World::new().await;
+    world.user("ann@example.com").await;
+    for event in world.everything().await {
+        assert!(!event.payload.unwrap().data.contains("ann"), "{}", event.event_type);
+    }
+}
+
+#[tokio::test]
+async fn settings_that_hold_already_write_nothing() {
+    let world = World::new().await;
+    let ann = world.user("ann@example.com").await;
+    let dark = SettingsChanged { theme: Some(Theme::Dark), ..SettingsChanged::default() };
+    update_settings(&world.app, ann, dark.clone()).await.unwrap();
+    update_settings(&world.app, ann, dark).await.unwrap();
+    assert_eq!(world.events(ann.as_uuid()).await, ["UserRegistered", "SettingsChanged"]);
+}
+
+#[tokio::test]
+async fn nobody_has_no_settings() {
+    let world = World::new().await;
+    let nobody = UserId::from_uuid(Uuid::from_u128(9));
+    let changed = update_settings(&world.app, nobody, SettingsChanged::default()).await;
+    assert!(matches!(changed, Err(CommandError::NotFound("user"))), "{changed:?}");
+}
