@@ -1,0 +1,315 @@
+-- The event log (crate `eventlog`, schema `es`). It stores envelopes and knows nothing of chat.
+--
+-- Everything is written by es.append_batch, one batch at a time, under one lock that is released after
+-- the commit is visible. So position order = commit order = visibility order, and positions have no gaps.
+
+CREATE SCHEMA es;
+
+-- One row a commit, insert-only. Its last row is the head of the log. recorded_at strictly increases with
+-- batch_no, so "as of T" is found by bisection over the primary key and needs no index of its own.
+CREATE TABLE es.batch (
+    batch_no       bigint      PRIMARY KEY,
+    first_position bigint      NOT NULL,
+    last_position  bigint      NOT NULL,
+    recorded_at    timestamptz NOT NULL,
+    root           bytea       NOT NULL,
+    chain          bytea       NOT NULL
+);
+
+-- One row a stream. status: 0 open, 1 closed. owner_id is the owner of the newest event.
+-- Room is left on each page, and nothing that an append changes is indexed, so that the update of an
+-- open stream stays on its page and touches no index (HOT).
+CREATE TABLE es.stream (
+    stream_id      uuid     PRIMARY KEY,
+    first_position bigint   NOT NULL,
+    last_position  bigint   NOT NULL,
+    version        bigint   NOT NULL,
+    owner_id       uuid,
+    category       smallint NOT NULL,
+    status         smallint NOT NULL
+) WITH (fillfactor = 70);
+
+CREATE INDEX stream_open ON es.stream (category, stream_id) WHERE status = 0;
+
+-- The envelopes. Columns stand in the order that wastes no alignment bytes. command_index counts the
+-- events of one append from 0; the sealed half is bound to it. sealed may be removed (erasure): sealed_hash
+-- stays, and with it every proof.
+CREATE TABLE es.event (
+    position           bigint      NOT NULL,
+    version            bigint      NOT NULL,
+    recorded_at        timestamptz NOT NULL,
+    causation_position bigint,
+    stream_id          uuid        NOT NULL,
+    command_id         uuid        NOT NULL,
+    correlation_id     uuid        NOT NULL,
+    owner_id           uuid,
+    key_id             uuid,
+    command_index      smallint    NOT NULL,
+    category           smallint    NOT NULL,
+    schema_version     smallint    NOT NULL,
+    type               text        NOT NULL,
+    hash               bytea       NOT NULL,
+    sealed_hash        bytea,
+    data               jsonb       NOT NULL,
+    sealed             bytea,
+    PRIMARY KEY (position)
+) PARTITION BY RANGE (position);
+
+-- Sealed bytes are ciphertext or already compressed: trying to compress them again is wasted time.
+ALTER TABLE es.event ALTER COLUMN sealed SET STORAGE EXTERNAL;
+
+CREATE INDEX event_correlation ON es.event (correlation_id, position);
+
+-- The partitions of es.event: positions first_position <= p < end_position. frozen_at is set when a
+-- closed partition has been vacuumed for good.
+CREATE TABLE es.partition (
+    partition_no   integer     PRIMARY KEY,
+    first_position bigint      NOT NULL,
+    end_position   bigint      NOT NULL,
+    frozen_at      timestamptz
+);
+
+-- The idempotency window: rows older than seven days are deleted by the log's maintenance.
+CREATE TABLE es.command (
+    command_id     uuid        PRIMARY KEY,
+    first_position bigint      NOT NULL,
+    recorded_at    timestamptz NOT NULL,
+    events         integer     NOT NULL
+);
+
+CREATE INDEX command_recorded_at ON es.command (recorded_at);
+
+-- Where each version of each projection is. state: 0 building, 1 active, 2 retired. Updated up to
+-- 25 times a second, hence the room.
+CREATE TABLE es.projector (
+    name        text        NOT NULL,
+    version     integer     NOT NULL,
+    position    bigint      NOT NULL,
+    epoch       bigint      NOT NULL,
+    owner       text,
+    lease_until timestamptz NOT NULL,
+    state       smallint    NOT NULL,
+    PRIMARY KEY (name, version)
+) WITH (fillfactor = 10);
+
+-- Correlations a projector has set aside because one of their events could not be applied.
+CREATE TABLE es.parked (
+    projector       text        NOT NULL,
+    version         integer     NOT NULL,
+    correlation_id  uuid        NOT NULL,
+    first_position  bigint      NOT NULL,
+    error           text        NOT NULL,
+    at              timestamptz NOT NULL,
+    retry_requested boolean     NOT NULL,
+    PRIMARY KEY (projector, version, correlation_id)
+);
+
+-- Adds the partition after the last one; it is as large as the last one unless a size is given.
+-- LIKE + ATTACH takes a lock that neither readers nor writers of es.event notice (PARTITION OF would wait
+-- for every open transaction and make everyone wait behind it).
+CREATE FUNCTION es.add_partition(size bigint DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    last es.partition;
+    name text;
+BEGIN
+    SELECT * INTO last FROM es.partition ORDER BY partition_no DESC LIMIT 1;
+    last := (coalesce(last.partition_no, 0) + 1,
+             coalesce(last.end_position, 1),
+             coalesce(last.end_position, 1) + coalesce(size, last.end_position - last.first_position),
+             NULL);
+    name := format('event_%s', last.partition_no);
+    EXECUTE format('CREATE TABLE es.%I (LIKE es.event INCLUDING STORAGE)', name);
+    EXECUTE format('CREATE UNIQUE INDEX ON es.%I (stream_id, version)', name);
+    EXECUTE format('ALTER TABLE es.event ATTACH PARTITION es.%I FOR VALUES FROM (%s) TO (%s)',
+                   name, last.first_position, last.end_position);
+    INSERT INTO es.partition SELECT last.*;
+END
+$$;
+
+SELECT es.add_partition(10000000);
+
+-- Adds a partition when the last one has been entered, so that there is always an empty one ahead. Takes the
+-- lock of es.append_batch: whoever finds a partition missing must be the only one to add it.
+CREATE FUNCTION es.add_partition_ahead() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7310034170);
+    IF (SELECT max(last_position) FROM es.batch) >= (SELECT max(first_position) FROM es.partition) THEN
+        PERFORM es.add_partition();
+    END IF;
+END
+$$;
+
+-- What became of one append of a batch. outcome: 0 written; 1 its command is known: it was recorded
+-- before, at first_position; 2 stream_id is closed; 3 stream_id is of another category; 4 stream_id is
+-- at `version`, not where the append expected it.
+CREATE TYPE es.outcome AS (
+    append         integer,
+    outcome        smallint,
+    first_position bigint,
+    events         integer,
+    recorded_at    timestamptz,
+    stream_id      uuid,
+    version        bigint
+);
+
+-- SHA-256 tree over 32-byte leaves laid end to end: node = SHA-256(01 || left || right), a node without a
+-- sibling moves up as it is (the shape of RFC 6962). A leaf is an event's hash; what that is made from
+-- begins with 00, so no leaf can pass for a node.
+CREATE FUNCTION es.merkle_root(level bytea) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    WHILE length(level) > 32 LOOP
+        SELECT string_agg(CASE WHEN length(pair) = 64 THEN sha256('\x01'::bytea || pair) ELSE pair END, ''::bytea ORDER BY at)
+        INTO level
+        FROM (SELECT at, substr(level, at, 64) AS pair FROM generate_series(1, length(level), 64) AS at) AS pairs;
+    END LOOP;
+    RETURN level;
+END
+$$;
+
+-- Writes a batch of appends and says what became of each. Arrays of one prefix run in parallel:
+--   append_*  one element an append; append_slot is the number of its first slot
+--   slot_*    one element a (append, stream) pair, in append order
+--   guard_*   one element a guard: the append holds only while the stream is at that version
+--   event_*   one element an event, in slot order
+-- Numbers of appends and slots start at 1. The caller never puts into one batch two appends that touch
+-- the same stream or carry the same command, nor one that guards a stream another one writes; hence no
+-- append of a batch can change the verdict over another one, and all are judged together.
+CREATE FUNCTION es.append_batch(
+    append_command    uuid[],
+    append_slot       integer[],
+    append_events     bigint[],
+    slot_append       integer[],
+    slot_stream       uuid[],
+    slot_category     smallint[],
+    slot_owner        uuid[],
+    slot_expected     bigint[],
+    slot_events       bigint[],
+    slot_close        boolean[],
+    guard_append      integer[],
+    guard_stream      uuid[],
+    guard_version     bigint[],
+    event_slot        integer[],
+    event_version     bigint[],
+    event_causation   bigint[],
+    event_stream      uuid[],
+    event_command     uuid[],
+    event_correlation uuid[],
+    event_owner       uuid[],
+    event_key         uuid[],
+    event_index       smallint[],
+    event_category    smallint[],
+    event_schema      smallint[],
+    event_type        text[],
+    event_hash        bytea[],
+    event_sealed_hash bytea[],
+    event_data        text[],
+    event_sealed      bytea[]
+) RETURNS SETOF es.outcome
+LANGUAGE plpgsql AS $$
+DECLARE
+    head        es.batch;
+    next        es.batch;
+    refused     es.outcome[];
+    lost        integer[];
+    slot_first  bigint[];  -- the first position of each slot, null where its append is not written
+BEGIN
+    -- Every statement below must see what the previous holder of the lock has committed.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'es.append_batch runs under READ COMMITTED only' USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    PERFORM pg_advisory_xact_lock(7310034170);
+
+    SELECT * INTO head FROM es.batch ORDER BY batch_no DESC LIMIT 1;
+    IF NOT FOUND THEN
+        head := (0, 0, 0, '-infinity', ''::bytea, decode(repeat('00', 32), 'hex'));
+    END IF;
+
+    SELECT array_agg(ROW(v.*)::es.outcome), array_agg(v.append) INTO refused, lost
+    FROM (
+        SELECT a.append::integer, 1::smallint, c.first_position, c.events, c.recorded_at, NULL::uuid, NULL::bigint
+        FROM unnest(append_command) WITH ORDINALITY AS a (command_id, append)
+        JOIN es.command AS c ON c.command_id = a.command_id
+        UNION ALL
+        SELECT w.append, CASE WHEN s.category <> w.category THEN 3 WHEN s.status = 1 THEN 2 ELSE 4 END,
+               NULL, NULL, NULL, w.stream_id, coalesce(s.version, 0)
+        FROM unnest(slot_append, slot_stream, slot_category, slot_expected) AS w (append, stream_id, category, expected)
+        LEFT JOIN es.stream AS s ON s.stream_id = w.stream_id
+        WHERE coalesce(s.version, 0) <> w.expected OR s.status = 1 OR s.category <> w.category
+        UNION ALL
+        SELECT g.append, 4, NULL, NULL, NULL, g.stream_id, coalesce(s.version, 0)
+        FROM unnest(guard_append, guard_stream, guard_version) AS g (append, stream_id, expected)
+        LEFT JOIN es.stream AS s ON s.stream_id = g.stream_id
+        WHERE coalesce(s.version, 0) <> g.expected
+    ) AS v (append, outcome, first_position, events, recorded_at, stream_id, version);
+    lost := coalesce(lost, '{}');
+
+    SELECT array_agg(CASE WHEN w.won THEN head.last_position + 1 + w.upto - w.events END ORDER BY w.slot),
+           head.last_position + max(w.upto)
+    INTO slot_first, next.last_position
+    FROM (
+        SELECT slot, events, append <> ALL (lost) AS won,
+               coalesce(sum(events) FILTER (WHERE append <> ALL (lost)) OVER (ORDER BY slot), 0)::bigint AS upto
+        FROM unnest(slot_append, slot_events) WITH ORDINALITY AS s (append, events, slot)
+    ) AS w;
+
+    RETURN QUERY SELECT * FROM unnest(refused);
+    IF next.last_position = head.last_position THEN
+        RETURN;  -- nobody won: no batch, no position used
+    END IF;
+
+    -- Maintenance adds partitions ahead of need; this is for the day it could not.
+    WHILE next.last_position >= (SELECT max(end_position) FROM es.partition) LOOP
+        PERFORM es.add_partition();
+    END LOOP;
+
+    next.batch_no := head.batch_no + 1;
+    next.first_position := head.last_position + 1;
+    next.recorded_at := greatest(clock_timestamp(), head.recorded_at + interval '1 microsecond');
+
+    INSERT INTO es.stream AS s (stream_id, first_position, last_position, version, owner_id, category, status)
+    SELECT w.stream_id, slot_first[w.slot], slot_first[w.slot] + w.events - 1, w.expected + w.events, w.owner_id,
+           w.category, w.close::integer
+    FROM unnest(slot_stream, slot_category, slot_owner, slot_expected, slot_events, slot_close)
+         WITH ORDINALITY AS w (stream_id, category, owner_id, expected, events, close, slot)
+    WHERE slot_first[w.slot] IS NOT NULL
+    ON CONFLICT (stream_id) DO UPDATE
+    SET last_position = excluded.last_position, version = excluded.version, owner_id = excluded.owner_id,
+        status = excluded.status;
+
+    INSERT INTO es.command (command_id, first_position, recorded_at, events)
+    SELECT a.command_id, slot_first[a.slot], next.recorded_at, a.events
+    FROM unnest(append_command, append_slot, append_events) AS a (command_id, slot, events)
+    WHERE slot_first[a.slot] IS NOT NULL;
+
+    INSERT INTO es.event (position, version, recorded_at, causation_position, stream_id, command_id, correlation_id,
+                          owner_id, key_id, command_index, category, schema_version, type, hash, sealed_hash, data, sealed)
+    SELECT slot_first[e.slot] + e.version - slot_expected[e.slot] - 1, e.version, next.recorded_at, e.causation, e.stream_id, e.command_id,
+           e.correlation_id, e.owner_id, e.key_id, e.command_index, e.category, e.schema_version, e.type, e.hash,
+           e.sealed_hash, e.data::jsonb, e.sealed
+    FROM unnest(event_slot, event_version, event_causation, event_stream, event_command, event_correlation,
+                event_owner, event_key, event_index, event_category, event_schema, event_type, event_hash,
+                event_sealed_hash, event_data, event_sealed)
+         AS e (slot, version, causation, stream_id, command_id, correlation_id, owner_id, key_id, command_index,
+               category, schema_version, type, hash, sealed_hash, data, sealed)
+    WHERE slot_first[e.slot] IS NOT NULL;
+
+    SELECT es.merkle_root(string_agg(e.hash, ''::bytea ORDER BY e.nr)) INTO next.root
+    FROM unnest(event_slot, event_hash) WITH ORDINALITY AS e (slot, hash, nr)
+    WHERE slot_first[e.slot] IS NOT NULL;
+
+    -- chain = SHA-256(previous chain || batch_no || first || last || recorded_at in µs since 1970 || root),
+    -- numbers as 8 bytes, most significant first; before the first batch the chain is 32 zero bytes.
+    next.chain := sha256(head.chain || int8send(next.batch_no) || int8send(next.first_position)
+                         || int8send(next.last_position)
+                         || int8send((extract(epoch FROM next.recorded_at) * 1000000)::bigint) || next.root);
+    INSERT INTO es.batch SELECT next.*;
+
+    RETURN QUERY
+    SELECT a.append::integer, 0::smallint, slot_first[a.slot], a.events::integer, next.recorded_at, NULL::uuid, NULL::bigint
+    FROM unnest(append_slot, append_events) WITH ORDINALITY AS a (slot, events, append)
+    WHERE slot_first[a.slot] IS NOT NULL;
+END
+$$;

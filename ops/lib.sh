@@ -1,0 +1,171 @@
+# Shared by the scripts in ops/: installs what is missing and runs a PostgreSQL for tests and tools.
+# Sourced, never run. Everything it says goes to stderr; silent when nothing has to be done.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+cd "$root"
+
+say() { printf '%s: %s\n' "ops/${0##*/}" "$*" >&2; }
+die() {
+    say "$*"
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "needs root for: $* (run it yourself, or install sudo)"
+    fi
+}
+
+# Commands to run when the script ends, however it ends; the last one added runs first.
+on_exit_commands=()
+on_exit() { on_exit_commands=("$1" "${on_exit_commands[@]}"); }
+run_on_exit() {
+    local status=$? command
+    for command in "${on_exit_commands[@]}"; do eval "$command" || true; done
+    exit "$status"
+}
+trap run_on_exit EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# ---- what the machine needs -------------------------------------------------------------------------------
+
+need_rust() {
+    if ! command -v cargo >/dev/null && [ -r "${CARGO_HOME:-$HOME/.cargo}/env" ]; then
+        # shellcheck disable=SC1091
+        . "${CARGO_HOME:-$HOME/.cargo}/env"
+    fi
+    command -v cargo >/dev/null || die "cargo is missing; install Rust from https://rustup.rs"
+    # zstd and ring compile C.
+    command -v cc >/dev/null || apt_install build-essential
+    command -v cc >/dev/null || die "a C compiler (cc) is missing; install one"
+}
+
+need_rust_component() { # <cargo subcommand> <component>
+    cargo "$1" --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null || die "cargo $1 is missing; install the Rust component $2"
+    say "installing the Rust component $2"
+    rustup component add "$2" >&2
+}
+
+need_nextest() {
+    cargo nextest --version >/dev/null 2>&1 && return
+    say "installing cargo-nextest (a few minutes, once)"
+    cargo install cargo-nextest --locked >&2
+}
+
+# Sets pg_bin to the folder of PostgreSQL's programs.
+need_postgres() {
+    pg_bin=$(find_postgres) && return
+    apt_install postgresql
+    pg_bin=$(find_postgres) || die "PostgreSQL 15 or newer is missing; install its server package"
+}
+
+find_postgres() {
+    local folder major
+    while IFS= read -r folder; do
+        [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] && [ -x "$folder/pg_ctl" ] || continue
+        major=$("$folder/postgres" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
+        if [ "$major" -ge 15 ]; then
+            # What is on the PATH may be a link to some of the programs.
+            dirname "$(readlink -f "$folder/initdb")"
+            return
+        fi
+    done < <(
+        tr ':' '\n' <<<"$PATH"
+        printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin \
+            /usr/local/opt/postgresql@*/bin | sort -Vr
+        printf '%s\n' /usr/local/pgsql/bin
+    )
+    return 1
+}
+
+# Installs packages without starting a service or making a cluster: ours are private, and the machine's
+# own choices stay as they were.
+apt_install() {
+    command -v apt-get >/dev/null || die "cannot install $* here (no apt-get); install it yourself"
+    say "installing $*"
+    local policy=/usr/sbin/policy-rc.d drop_in=/etc/postgresql-common/createcluster.d/slipstream.conf status=0
+    local kept=
+    if [ -e "$policy" ]; then
+        kept=$policy.before-slipstream
+        as_root mv "$policy" "$kept"
+    fi
+    on_exit "apt_restore '$policy' '$kept' '$drop_in'"
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    as_root mkdir -p "${drop_in%/*}"
+    printf 'create_main_cluster = false\n' | as_root tee "$drop_in" >/dev/null
+    {
+        as_root apt-get update -qq &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    } >&2 || status=$?
+    apt_restore "$policy" "$kept" "$drop_in"
+    [ "$status" -eq 0 ] || die "apt-get could not install $*"
+}
+
+# Safe to run twice: the second time there is nothing left to put back.
+apt_restore() { # <policy> <kept policy or nothing> <drop-in>
+    [ -e "$3" ] || return 0
+    as_root rm -f "$1" "$3"
+    if [ -n "$2" ]; then as_root mv "$2" "$1"; fi
+}
+
+# ---- a PostgreSQL of our own ------------------------------------------------------------------------------
+
+# PostgreSQL refuses root, so root runs it as the user its package made.
+as_server() {
+    if [ "$(id -u)" -eq 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+}
+
+# Makes an empty folder the server's user can enter, below $1 when that is possible; prints its name.
+server_folder() {
+    local folder
+    mkdir -p "$1"
+    folder=$(mktemp -d "$1/postgres.XXXXXX")
+    if [ "$(id -u)" -eq 0 ]; then
+        chown postgres: "$folder"
+        if ! (cd / && as_server test -w "$folder"); then
+            rmdir "$folder"
+            folder=$(mktemp -d "${TMPDIR:-/tmp}/slipstream-postgres.XXXXXX")
+            chown postgres: "$folder"
+        fi
+    fi
+    printf '%s\n' "$folder"
+}
+
+# Starts a server in folder $1 (from server_folder) and sets pg_port.
+# fsync is off: these databases live for one run, and no test of durability uses them. The crash tests
+# start servers of their own, with fsync on.
+start_server() {
+    local folder=$1 attempt
+    server_command "$pg_bin/initdb" -D "$folder/data" -U postgres --auth=trust --no-sync \
+        --encoding=UTF8 --locale=C >"$folder.log" 2>&1 || { cat "$folder.log" >&2; die "initdb failed"; }
+    for attempt in 1 2 3 4 5; do
+        pg_port=$((20000 + (RANDOM + attempt) % 10000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$pg_port") 2>/dev/null && continue # somebody listens there
+        server_command "$pg_bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -s start -o "-p $pg_port \
+            -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
+            -c fsync=off -c synchronous_commit=off -c full_page_writes=off" >"$folder.log" 2>&1 && return
+    done
+    tail -n 20 "$folder/log" >&2 || true
+    die "the test PostgreSQL does not start"
+}
+
+stop_server() { # <folder>
+    if [ -e "$1/data/postmaster.pid" ]; then
+        server_command "$pg_bin/pg_ctl" -D "$1/data" -m immediate -w -s stop >/dev/null 2>&1 || true
+    fi
+    rm -rf "$1" "$1.log"
+}
+
+# From /, because the server's user may be unable to enter the present folder; with an empty environment,
+# because PG… variables would reach the server.
+server_command() { (cd / && as_server env -i LC_ALL=C PATH=/usr/bin:/bin "$@"); }
+
+server_url() { printf 'postgres://postgres@127.0.0.1:%s/%s' "$pg_port" "$1"; }
