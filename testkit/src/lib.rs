@@ -3,6 +3,12 @@
 //! Failures are panics: a test that cannot have its database has failed.
 
 mod database;
+#[cfg(feature = "laws")]
+pub mod laws;
 pub mod replay;
+#[cfg(feature = "scripted")]
+mod scripted;
 
 pub use database::TestDatabase;
+#[cfg(feature = "scripted")]
+pub use scripted::{Line, ScriptedProvider};

@@ -11,9 +11,9 @@ use slipstream_testkit::replay::{Cut, ReplayOptions, ReplayServer};
 
 /// Speaks OpenAI's Responses API from golden files, cut and delayed as you like.
 ///
-/// Point Slipstream at it with OPENAI_BASE_URL=http://ADDRESS and any OPENAI_API_KEY (one that begins with sk-invalid
-/// is refused). Put [[golden=NAME]] into a prompt to choose the answer, `refusal` or `429_rate_limit` for example;
-/// NAME is a file of the golden folder without its extension. Other ways to choose: the header x-replay-golden, or a
+/// Point Slipstream at it with `OPENAI_BASE_URL=http://ADDRESS` and any `OPENAI_API_KEY` (one that begins with sk-invalid
+/// is refused). Put `[[golden=NAME]]` into a prompt to choose the answer, `refusal` or `429_rate_limit` for example;
+/// NAME is a file of the golden folder without its extension. Other ways to choose: the header `x-replay-golden`, or a
 /// model named like a golden.
 #[derive(Debug, Parser)]
 #[command(name = "replay-provider", version)]

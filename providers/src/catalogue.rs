@@ -1,0 +1,246 @@
+//! The model catalogue: data, read and checked at start. Knows names, abilities, limits and prices; nothing
+//! of how a vendor is spoken to.
+
+mod file;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use slipstream_domain::{ModelId, ProviderId, TokenUsage};
+
+/// Every provider and model, in the order in which they are offered.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    version: String,
+    vendors: Vec<Vendor>,
+}
+
+/// A provider as the catalogue has it.
+#[derive(Debug, Clone)]
+pub struct Vendor {
+    /// Its id on the wire.
+    pub id: ProviderId,
+    /// Its name for people.
+    pub name: String,
+    /// The setting that holds the operator's key, `OPENAI_API_KEY` for example. None: it needs no key.
+    pub key_setting: Option<String>,
+    /// The model taken when a request names none.
+    pub default: Arc<Model>,
+    /// All its models.
+    pub models: Vec<Arc<Model>>,
+}
+
+/// A model and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// Who runs it.
+    pub provider: ProviderId,
+    /// The vendor's name of it.
+    pub id: ModelId,
+    /// Its name for people.
+    pub name: String,
+    /// What it can do.
+    pub can: BTreeSet<Capability>,
+    /// The tokens of input and output together. None: not known.
+    pub context: Option<u64>,
+    /// The most tokens of an answer, reasoning included. None: not known.
+    pub max_output: Option<u64>,
+    /// None: not known, and then a cost is not stated.
+    pub price: Option<Price>,
+}
+
+/// What a model can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// Answer in a chat.
+    Chat,
+    /// Reason before it answers.
+    Thinking,
+    /// Search the web.
+    Search,
+    /// Read pictures.
+    ImageIn,
+    /// Read PDF files.
+    PdfIn,
+    /// Make pictures.
+    ImageOut,
+}
+
+/// Prices in millionths of a US dollar per million tokens, as the vendor's price list has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Input read anew.
+    pub input: u64,
+    /// Input read from the vendor's cache. None: no cheaper than other input.
+    pub cached: Option<u64>,
+    /// Output, reasoning included.
+    pub output: u64,
+}
+
+impl Price {
+    /// The cost in millionths of a US dollar, rounded up.
+    #[must_use]
+    pub fn cost_micro_usd(&self, usage: &TokenUsage) -> u64 {
+        let cached = usage.cached_input.min(usage.input);
+        let parts = [
+            (usage.input - cached, self.input),
+            (cached, self.cached.unwrap_or(self.input)),
+            (usage.output, self.output),
+        ];
+        let sum: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(*price)).sum();
+        u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    }
+}
+
+impl Model {
+    /// Whether it has the ability.
+    #[must_use]
+    pub fn can(&self, capability: Capability) -> bool {
+        self.can.contains(&capability)
+    }
+}
+
+/// A catalogue that contradicts itself.
+#[derive(Debug, thiserror::Error)]
+#[error("model catalogue: {place}: {fault}")]
+pub struct CatalogueError {
+    place: String,
+    fault: String,
+}
+
+/// A provider or model the catalogue does not have, with what the caller may have meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownModel {
+    /// No such provider.
+    #[error("provider {given} is not known; did you mean {nearest}? Known providers: {known}")]
+    Provider {
+        /// What was asked for.
+        given: ProviderId,
+        /// The most similar name.
+        nearest: ProviderId,
+        /// All of them, separated by commas.
+        known: String,
+    },
+    /// The provider has no such model.
+    #[error("model {given} of provider {provider} is not known; did you mean {nearest}?")]
+    Model {
+        /// Whose model.
+        provider: ProviderId,
+        /// What was asked for.
+        given: ModelId,
+        /// The most similar chat model.
+        nearest: ModelId,
+    },
+    /// The model exists, but does not chat.
+    #[error("model {given} of provider {provider} is not a chat model; {default} is")]
+    NotForChat {
+        /// Whose model.
+        provider: ProviderId,
+        /// What was asked for.
+        given: ModelId,
+        /// The provider's default.
+        default: ModelId,
+    },
+}
+
+impl Catalogue {
+    /// The catalogue this version ships.
+    ///
+    /// # Errors
+    /// As [`Catalogue::parse`]; a test keeps the shipped file right.
+    pub fn shipped() -> Result<Self, CatalogueError> {
+        Self::parse(include_str!("../models.json"))
+    }
+
+    /// Reads and checks a catalogue.
+    ///
+    /// # Errors
+    /// Not of the form of `models.json`; an id twice or malformed; a default that is missing or does not chat; a limit
+    /// of 0 or a `max_output` above `context`. The error names the place.
+    pub fn parse(json: &str) -> Result<Self, CatalogueError> {
+        let (version, vendors) = file::read(json)?;
+        Ok(Self { version, vendors })
+    }
+
+    /// Which catalogue this is; recorded with every cost.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// All providers, the first being the one offered first.
+    #[must_use]
+    pub fn vendors(&self) -> &[Vendor] {
+        &self.vendors
+    }
+
+    /// One provider.
+    #[must_use]
+    pub fn vendor(&self, provider: &ProviderId) -> Option<&Vendor> {
+        self.vendors.iter().find(|vendor| vendor.id == *provider)
+    }
+
+    /// One model.
+    #[must_use]
+    pub fn model(&self, provider: &ProviderId, model: &ModelId) -> Option<&Arc<Model>> {
+        self.vendor(provider)?.models.iter().find(|entry| entry.id == *model)
+    }
+
+    /// The model taken when a request names none.
+    #[must_use]
+    pub fn default_model(&self, provider: &ProviderId) -> Option<&Arc<Model>> {
+        self.vendor(provider).map(|vendor| &vendor.default)
+    }
+
+    /// The chat model a request means: the one named, else the provider's default.
+    ///
+    /// # Errors
+    /// The provider or model is unknown, or the model does not chat; each names what would be right.
+    pub fn chat_model(
+        &self,
+        provider: &ProviderId,
+        model: Option<&ModelId>,
+    ) -> Result<&Arc<Model>, UnknownModel> {
+        let vendor = self.vendor(provider).ok_or_else(|| self.unknown_provider(provider))?;
+        let Some(id) = model else { return Ok(&vendor.default) };
+        match vendor.models.iter().find(|entry| entry.id == *id) {
+            Some(entry) if entry.can(Capability::Chat) => Ok(entry),
+            Some(_) => Err(UnknownModel::NotForChat {
+                provider: provider.clone(),
+                given: id.clone(),
+                default: vendor.default.id.clone(),
+            }),
+            None => Err(vendor.unknown_model(id)),
+        }
+    }
+
+    fn unknown_provider(&self, given: &ProviderId) -> UnknownModel {
+        let ids = self.vendors.iter().map(|vendor| &vendor.id);
+        let known = ids.clone().map(ProviderId::as_str).collect::<Vec<_>>().join(", ");
+        let nearest = ids.max_by(|a, b| {
+            similarity(a.as_str(), given.as_str()).total_cmp(&similarity(b.as_str(), given.as_str()))
+        });
+        UnknownModel::Provider { given: given.clone(), nearest: nearest.unwrap_or(given).clone(), known }
+    }
+}
+
+impl Vendor {
+    fn unknown_model(&self, given: &ModelId) -> UnknownModel {
+        let chat = self.models.iter().filter(|model| model.can(Capability::Chat)).map(|model| &model.id);
+        let nearest = chat.max_by(|a, b| {
+            similarity(a.as_str(), given.as_str()).total_cmp(&similarity(b.as_str(), given.as_str()))
+        });
+        UnknownModel::Model {
+            provider: self.id.clone(),
+            given: given.clone(),
+            nearest: nearest.unwrap_or(&self.default.id).clone(),
+        }
+    }
+}
+
+fn similarity(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
+}

@@ -1,0 +1,104 @@
+//! Deltas put together, and what tests need to ask for them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use slipstream_domain::{Citation, ErrorClass, FinishReason, ModelId, Params, ProviderId, TokenUsage};
+use slipstream_providers::{
+    ApiKey, Catalogue, ChatRequest, Delta, DeltaStream, HttpSettings, KeyOwner, ProviderError, Providers,
+    RetryPolicy, Settings, Turn,
+};
+use slipstream_testkit::replay::ReplayServer;
+
+/// The key every test uses; must not show up anywhere.
+pub const KEY: &str = "sk-test-0123456789abcdef";
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Assembled {
+    pub thinking: String,
+    pub text: String,
+    pub citations: Vec<Citation>,
+    pub images: Vec<(String, usize)>,
+    pub usage: Option<TokenUsage>,
+    pub finish: Option<FinishReason>,
+    pub error: Option<ProviderError>,
+}
+
+impl Assembled {
+    pub async fn of(mut deltas: DeltaStream) -> Self {
+        let mut all = Self::default();
+        while let Some(item) = deltas.next().await {
+            assert!(all.finish.is_none() && all.error.is_none(), "nothing follows the end");
+            match item {
+                Ok(Delta::Text(text)) => all.text.push_str(&text),
+                Ok(Delta::Thinking(text)) => all.thinking.push_str(&text),
+                Ok(Delta::Citation(citation)) => all.citations.push(citation),
+                Ok(Delta::Image { mime, bytes }) => all.images.push((mime, bytes.len())),
+                Ok(Delta::Usage(usage)) => all.usage = Some(usage),
+                Ok(Delta::Finish { reason }) => all.finish = Some(reason),
+                Ok(Delta::ToolStatus { .. } | Delta::ThinkingSignature(_)) => {}
+                Err(error) => all.error = Some(error),
+            }
+        }
+        all
+    }
+
+    pub fn end(&self) -> Result<FinishReason, ErrorClass> {
+        match (&self.finish, &self.error) {
+            (Some(reason), None) => Ok(reason.clone()),
+            (None, Some(error)) => Err(error.class()),
+            ends => panic!("one end, not {ends:?}"),
+        }
+    }
+
+    pub fn counts(&self) -> Option<[u64; 5]> {
+        self.usage.map(|u| [u.input, u.cached_input, u.output, u.reasoning, u.total])
+    }
+}
+
+pub fn provider(id: &str) -> ProviderId {
+    ProviderId::parse(id).unwrap()
+}
+
+pub fn user(text: &str) -> Turn {
+    Turn::User { text: text.to_owned() }
+}
+
+pub fn assistant(of: &str, model: &str, text: &str) -> Turn {
+    Turn::Assistant { provider: provider(of), model: ModelId::parse(model).unwrap(), text: text.to_owned() }
+}
+
+pub fn request(of: &str, model: &str, history: Vec<Turn>) -> ChatRequest {
+    let catalogue = Catalogue::shipped().unwrap();
+    ChatRequest {
+        model: Arc::clone(
+            catalogue.chat_model(&provider(of), Some(&ModelId::parse(model).unwrap())).unwrap(),
+        ),
+        system: None,
+        history,
+        params: Params::default(),
+        thinking: true,
+        web_search: false,
+        user_location: None,
+        key: Some(ApiKey::parse(&KEY.into()).unwrap()),
+        key_owner: KeyOwner::Server,
+    }
+}
+
+/// Asks for a golden by name.
+pub fn golden(name: &str) -> ChatRequest {
+    request("openai", "gpt-4.1", vec![user(&format!("[[golden={name}]] go"))])
+}
+
+/// Adapters whose `OpenAI` is the replay server.
+pub fn providers(server: &ReplayServer, retries: u32) -> Providers {
+    let settings = Settings {
+        base_urls: BTreeMap::from([(provider("openai"), server.base_url())]),
+        http: HttpSettings { silence: Duration::from_millis(500), ..HttpSettings::default() },
+        retry: RetryPolicy { retries, base: Duration::from_millis(1), ..RetryPolicy::default() },
+        ..Settings::default()
+    };
+    Providers::new(&settings, &Arc::new(Catalogue::shipped().unwrap()), Arc::new(|| 0.5)).unwrap()
+}

@@ -1,0 +1,56 @@
+//! Cancelling reaches the vendor.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use slipstream_providers::Delta;
+use slipstream_testkit::replay::{Cut, Outcome, ReplayOptions, ReplayServer};
+use tokio_util::sync::CancellationToken;
+
+use crate::assembled::{Assembled, golden, provider, providers};
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn cancelling_in_mid_answer_closes_the_connection_at_once() {
+    let options =
+        ReplayOptions { cut: Cut::Bytes(50), delay: Duration::from_millis(20), ..ReplayOptions::openai() };
+    let server = ReplayServer::start(options).await.unwrap();
+    let cancel = CancellationToken::new();
+    let mut call = providers(&server, 2).call(&provider("openai"), golden("text"), cancel.clone());
+    assert!(matches!(call.deltas.next().await, Some(Ok(Delta::Text(_)))));
+    cancel.cancel();
+    let cancelled = Instant::now();
+    assert!(call.deltas.next().await.is_none(), "a cancelled answer ends without an item");
+    // The stream is still held: cancelling alone closes the connection.
+    assert_eq!(server.outcome(0, SOON).await.unwrap(), Outcome::ClientLeft);
+    assert!(cancelled.elapsed() < Duration::from_millis(100), "{:?}", cancelled.elapsed());
+    drop(call);
+}
+
+#[tokio::test]
+async fn cancelling_a_silent_vendor_does_not_wait_for_the_time_out() {
+    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let cancel = CancellationToken::new();
+    let call = providers(&server, 2).call(&provider("openai"), golden("silence_before_text"), cancel.clone());
+    let canceller = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cancel.cancel();
+    };
+    let (got, ()) = tokio::join!(Assembled::of(call.deltas), canceller);
+    assert_eq!(got, Assembled::default());
+    assert_eq!(server.outcome(0, SOON).await.unwrap(), Outcome::ClientLeft);
+}
+
+#[tokio::test]
+async fn dropping_the_answer_closes_the_connection_too() {
+    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let mut call = providers(&server, 2).call(
+        &provider("openai"),
+        golden("silence_after_text"),
+        CancellationToken::new(),
+    );
+    assert!(call.deltas.next().await.is_some());
+    drop(call);
+    assert_eq!(server.outcome(0, SOON).await.unwrap(), Outcome::ClientLeft);
+}

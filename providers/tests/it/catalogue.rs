@@ -1,0 +1,99 @@
+//! The catalogue: the shipped one is right, a wrong one is refused with its place.
+
+use slipstream_domain::{ModelId, TokenUsage, UsageSource};
+use slipstream_providers::{Capability, Catalogue, Price};
+
+use crate::assembled::provider;
+
+fn model(id: &str) -> ModelId {
+    ModelId::parse(id).unwrap()
+}
+
+#[test]
+fn the_shipped_catalogue_is_right_and_in_order() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let order: Vec<_> = catalogue.vendors().iter().map(|vendor| vendor.id.as_str()).collect();
+    assert_eq!(order, ["openai", "gemini", "grok", "anthropic", "meta", "vercel", "simulated"]);
+    assert_eq!(catalogue.default_model(&provider("openai")).unwrap().id.as_str(), "gpt-5-nano");
+    let claude = catalogue.model(&provider("anthropic"), &model("claude-sonnet-4-20250514")).unwrap();
+    assert!(claude.can(Capability::Thinking) && claude.can(Capability::PdfIn));
+    assert_eq!(claude.max_output, Some(64_000));
+    for vendor in catalogue.vendors() {
+        assert!(vendor.models.iter().all(|m| m.provider == vendor.id));
+        assert_eq!(vendor.key_setting.is_none(), vendor.id.as_str() == "simulated");
+    }
+}
+
+#[test]
+fn a_request_without_a_model_gets_the_default_and_an_unknown_one_the_nearest_name() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let openai = provider("openai");
+    assert_eq!(catalogue.chat_model(&openai, None).unwrap().id.as_str(), "gpt-5-nano");
+    let says = |id: &str, name: Option<&str>| {
+        catalogue.chat_model(&provider(id), name.map(model).as_ref()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        says("openai", Some("gpt-5-nanno")),
+        "model gpt-5-nanno of provider openai is not known; did you mean gpt-5-nano?"
+    );
+    assert_eq!(
+        says("opnai", None),
+        "provider opnai is not known; did you mean openai? Known providers: openai, gemini, grok, anthropic, meta, \
+         vercel, simulated"
+    );
+    assert_eq!(
+        says("gemini", Some("veo-2.0-generate-001")),
+        "model veo-2.0-generate-001 of provider gemini is not a chat model; gemini-2.5-flash is"
+    );
+}
+
+#[test]
+fn a_catalogue_that_contradicts_itself_is_refused_with_the_place() {
+    let with = |models: &str| {
+        let json = format!(
+            r#"{{"version":"1","providers":[{{"id":"p","name":"P","default":"a","models":[{models}]}}]}}"#
+        );
+        Catalogue::parse(&json).unwrap_err().to_string()
+    };
+    let a = r#"{"id":"a","name":"A","can":["chat"]}"#;
+    for (models, says) in [
+        ("", "p/a: is the default, but not a chat model of this provider"),
+        (r#"{"id":"a","name":"A","can":[]}"#, "p/a: is the default, but not a chat model"),
+        (&format!("{a},{a}"), "p/a: model twice"),
+        (r#"{"id":"a b","name":"A","can":["chat"]}"#, "p/a b: model must be"),
+        (
+            r#"{"id":"a","name":"A","can":["chat"],"context":0}"#,
+            "p/a: context and max_output must be above 0",
+        ),
+        (
+            r#"{"id":"a","name":"A","can":["chat"],"context":5,"max_output":6}"#,
+            "max_output 6 is above context 5",
+        ),
+        (r#"{"id":"a","name":"A","can":["fly"]}"#, "JSON: unknown variant `fly`"),
+        (r#"{"id":"a","name":"A","can":["chat"],"contxt":5}"#, "JSON: unknown field `contxt`"),
+        (r#"{"id":"a","name":"A","can":["chat"],"price":{"input":-1,"output":1}}"#, "JSON: invalid value"),
+    ] {
+        assert!(with(models).contains(says), "{models} gave {}", with(models));
+    }
+    for json in ["", "{}", r#"{"version":"1","providers":[]}"#] {
+        assert!(Catalogue::parse(json).is_err(), "{json}");
+    }
+}
+
+#[test]
+fn a_cost_counts_cached_tokens_once_and_rounds_up() {
+    let usage = |input, cached_input, output| TokenUsage {
+        input,
+        cached_input,
+        output,
+        reasoning: 0,
+        total: 0,
+        source: UsageSource::Provider,
+    };
+    let price = Price { input: 50_000, cached: Some(5_000), output: 400_000 };
+    assert_eq!(price.cost_micro_usd(&usage(1_000_000, 0, 1_000_000)), 450_000);
+    assert_eq!(price.cost_micro_usd(&usage(1_000_000, 1_000_000, 0)), 5_000);
+    assert_eq!(price.cost_micro_usd(&usage(1, 0, 0)), 1);
+    assert_eq!(price.cost_micro_usd(&usage(u64::MAX, 0, u64::MAX)), 8_301_034_833_169_298_227);
+    assert_eq!(Price { cached: None, ..price }.cost_micro_usd(&usage(1_000_000, 1_000_000, 0)), 50_000);
+}

@@ -1,0 +1,11 @@
+//! The laws of the ports, for every adapter's tests: each function takes an adapter (or what makes one) and panics when a
+//! law is broken.
+#![allow(clippy::expect_used, clippy::panic)] // a broken law is a failed test
+
+mod job_queue;
+mod live_bus;
+mod stream_state;
+
+pub use job_queue::job_queue;
+pub use live_bus::live_bus;
+pub use stream_state::stream_state;
