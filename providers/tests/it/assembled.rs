@@ -93,10 +93,28 @@ pub fn golden(name: &str) -> ChatRequest {
 }
 
 /// Adapters whose `OpenAI` is the replay server.
+/// Patient: on a busy machine a piece may come late. A golden that falls silent wants [`impatient`].
 pub fn providers(server: &ReplayServer, retries: u32) -> Providers {
+    providers_with(
+        server,
+        retries,
+        HttpSettings { connect: Duration::from_mins(1), ..HttpSettings::default() },
+    )
+}
+
+/// Gives a silent vendor up at once.
+pub fn impatient(server: &ReplayServer, retries: u32) -> Providers {
+    providers_with(
+        server,
+        retries,
+        HttpSettings { silence: Duration::from_millis(500), ..HttpSettings::default() },
+    )
+}
+
+fn providers_with(server: &ReplayServer, retries: u32, http: HttpSettings) -> Providers {
     let settings = Settings {
         base_urls: BTreeMap::from([(provider("openai"), server.base_url())]),
-        http: HttpSettings { silence: Duration::from_millis(500), ..HttpSettings::default() },
+        http,
         retry: RetryPolicy { retries, base: Duration::from_millis(1), ..RetryPolicy::default() },
         ..Settings::default()
     };

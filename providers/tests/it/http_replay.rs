@@ -7,11 +7,12 @@ use slipstream_domain::ErrorClass;
 use slipstream_testkit::replay::{Cut, Outcome, ReplayOptions, ReplayServer};
 use tokio_util::sync::CancellationToken;
 
-use crate::assembled::{Assembled, KEY, golden, provider, providers};
+use crate::assembled::{Assembled, KEY, golden, impatient, provider, providers};
 use crate::expected::{BROKEN, Expected, STREAMS};
 
 async fn ask(server: &ReplayServer, name: &str, retries: u32) -> (Assembled, u32) {
-    let providers = providers(server, retries);
+    let providers =
+        if name.starts_with("silence") { impatient(server, retries) } else { providers(server, retries) };
     let call = providers.call(&provider("openai"), golden(name), CancellationToken::new());
     (Assembled::of(call.deltas).await, call.attempts.made())
 }
