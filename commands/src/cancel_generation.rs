@@ -11,6 +11,7 @@ use crate::ending::End;
 use crate::loading::Loaded;
 use crate::ports::{LiveMessage, Subject};
 use crate::{CommandError, Commands, loading, streams};
+use crate::retrying::retrying;
 
 /// What became of a wish to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub async fn cancel_generation(
     id: GenerationId,
 ) -> Result<Cancelled, CommandError> {
     let _turn = app.turns.take(actor).await;
-    app.retrying(async || cancel(app, actor, id).await).await
+    retrying!(app, cancel(app, actor, id))
 }
 
 /// Withdraws all that waits in a conversation and cancels the reply being made there. Idempotent; `None` when no reply
@@ -45,7 +46,7 @@ pub async fn cancel_conversation(
     id: ConversationId,
 ) -> Result<Option<(GenerationId, Cancelled)>, CommandError> {
     let _turn = app.turns.take(actor).await;
-    app.retrying(async || {
+    retrying!(app, async {
         let conversation = loading::conversation(&app.log, id).await?;
         conversation.state.check_owner(actor)?;
         let waiting = conversation.state.queued().iter().map(|queued| queued.generation_id);
@@ -62,7 +63,6 @@ pub async fn cancel_conversation(
             None => Ok(None),
         }
     })
-    .await
 }
 
 pub(crate) async fn cancel(

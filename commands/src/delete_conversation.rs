@@ -8,6 +8,7 @@ use slipstream_eventlog::{Append, StreamAppend};
 use crate::cancel_generation::cancelled_unstarted;
 use crate::loading::Loaded;
 use crate::{CommandError, Commands, loading, streams};
+use crate::retrying::retrying;
 
 /// Deletes a conversation. Idempotent.
 ///
@@ -19,7 +20,7 @@ pub async fn delete_conversation(
     id: ConversationId,
 ) -> Result<(), CommandError> {
     let _turn = app.turns.take(actor).await;
-    app.retrying(async || {
+    retrying!(app, async {
         let conversation = loading::conversation(&app.log, id).await?;
         let deletion = conversation.state.delete(actor)?;
         if deletion.events.is_empty() {
@@ -35,7 +36,6 @@ pub async fn delete_conversation(
         }
         Ok(())
     })
-    .await
 }
 
 impl Commands {

@@ -5,6 +5,7 @@ use slipstream_eventlog::{Append, AppendError, CommandId, Position};
 
 use crate::ending::End;
 use crate::{CommandError, Commands, Ownership, loading};
+use crate::retrying::retrying;
 
 /// Ends a generation: its terminal event, the conversation's `ReplyRecorded`, and the next waiting message with its
 /// request, all in one append. Tries until it is durable or somebody else owns the generation. Answers where the end
@@ -19,7 +20,9 @@ pub async fn finish_generation(
     ending: Ending,
 ) -> Result<Position, CommandError> {
     let command_id = app.new_command();
-    for attempt in 1.. {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
         let _turn = match own.request().owner {
             Some(owner) => Some(app.turns.take(owner).await),
             None => None,
@@ -38,7 +41,6 @@ pub async fn finish_generation(
             Err(AppendOrCommand::Command(error)) => return Err(error),
         }
     }
-    Err(CommandError::Contended)
 }
 
 /// Ends a generation that no worker has taken and none will.
@@ -51,7 +53,7 @@ pub async fn finish_unstarted(
     ending: Ending,
 ) -> Result<Position, CommandError> {
     let command_id = app.new_command();
-    app.retrying(async || {
+    retrying!(app, async {
         let generation = loading::generation(&app.log, id).await?;
         let request = generation.state.request().ok_or(CommandError::NotFound("generation"))?;
         let (status, final_seq) = (ending.status, ending.terminal.final_seq);
@@ -59,7 +61,6 @@ pub async fn finish_unstarted(
         let end = End { id, version: generation.version, request, event, status, final_seq };
         append_end(app, end, command_id).await.map_err(CommandError::from)
     })
-    .await
 }
 
 async fn append_end(

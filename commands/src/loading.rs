@@ -13,6 +13,8 @@ use crate::decoded::decode;
 pub(crate) struct Loaded<A> {
     pub(crate) state: A,
     pub(crate) version: Version,
+    /// The first event; `Position::START` when there is none.
+    pub(crate) first: Position,
     /// The last event; `Position::START` when there is none.
     pub(crate) last: Position,
 }
@@ -64,6 +66,21 @@ pub(crate) async fn generation(log: &EventLog, id: GenerationId) -> Result<Loade
     .await
 }
 
+/// Takes in what was appended to a generation since it was loaded.
+pub(crate) async fn catch_up(
+    log: &EventLog,
+    id: GenerationId,
+    generation: &mut Loaded<Generation>,
+) -> Result<(), CommandError> {
+    for recorded in log.read_stream(StreamId::from_uuid(id.as_uuid()), generation.version).await? {
+        if let (Event::Generation(event), meta) = decode(&recorded)? {
+            generation.state.evolve(&event, meta);
+        }
+        (generation.version, generation.last) = (recorded.version, recorded.position);
+    }
+    Ok(())
+}
+
 /// Folds a stream. `evolve` answers whether it knows an event; one that is not of the aggregate means that `id` names a stream of
 /// another kind, which is as unknown as one that does not exist.
 async fn load<A: Default>(
@@ -71,7 +88,10 @@ async fn load<A: Default>(
     id: Uuid,
     evolve: impl Fn(&mut A, Event, slipstream_domain::Meta) -> bool,
 ) -> Result<Loaded<A>, CommandError> {
-    let none = || Loaded { state: A::default(), version: Version::NONE, last: Position::START };
+    let none = || {
+        let (version, first, last) = (Version::NONE, Position::START, Position::START);
+        Loaded { state: A::default(), version, first, last }
+    };
     let mut loaded = none();
     for recorded in log.read_stream(StreamId::from_uuid(id), Version::NONE).await? {
         let (event, meta) = decode(&recorded)?;

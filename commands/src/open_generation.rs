@@ -5,6 +5,7 @@ use slipstream_domain::{Epoch, GenerationId, TerminalStatus, WorkerId};
 use slipstream_eventlog::Append;
 
 use crate::{CommandError, Commands, Ownership, loading, streams};
+use crate::retrying::retrying;
 
 /// What a worker that asks for a generation finds.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub async fn open_generation(
     id: GenerationId,
     worker: WorkerId,
 ) -> Result<Opened, CommandError> {
-    app.retrying(async || {
+    retrying!(app, async {
         let mut generation = loading::generation(&app.log, id).await?;
         let event = match generation.state.open(worker) {
             Ok(event) => event,
@@ -45,5 +46,4 @@ pub async fn open_generation(
         (generation.version, generation.last) = (generation.version.next(), appended.last);
         Ok(Opened::Mine(Box::new(Ownership::of(id, generation, Epoch::FIRST)?)))
     })
-    .await
 }

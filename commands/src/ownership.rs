@@ -16,6 +16,7 @@ pub struct Ownership {
     streaming: Streaming,
     epoch: Epoch,
     pub(crate) version: Version,
+    requested_at: Position,
     pub(crate) last: Position,
 }
 
@@ -27,10 +28,10 @@ impl Ownership {
         loaded: Loaded<Generation>,
         epoch: Epoch,
     ) -> Result<Self, CommandError> {
-        let Loaded { state, version, last } = loaded;
+        let Loaded { state, version, first, last } = loaded;
         match state {
             Generation::Streaming(request, streaming) if streaming.epoch == epoch => {
-                Ok(Self { id, request, streaming, epoch, version, last })
+                Ok(Self { id, request, streaming, epoch, version, requested_at: first, last })
             }
             Generation::Streaming(_, streaming) => Err(CommandError::Fenced { current: streaming.epoch }),
             Generation::Ended { status, .. } => Err(CommandError::Ended { status }),
@@ -74,18 +75,26 @@ impl Ownership {
         self.streaming.cancel_requested
     }
 
+    /// Where the request stands in the log: a reader that has come so far knows the message to answer.
+    #[must_use]
+    pub fn requested_at(&self) -> Position {
+        self.requested_at
+    }
+
     /// The newest event of the stream this owner knows.
     #[must_use]
     pub fn position(&self) -> Position {
         self.last
     }
 
-    /// Reads the stream again.
+    /// Reads what was appended to the stream since this owner's last look.
     ///
     /// # Errors
     /// `Fenced` when another has taken it; `Ended`; `Unavailable`, `Unreadable`.
     pub async fn refresh(&mut self, app: &Commands) -> Result<(), CommandError> {
-        let loaded = loading::generation(&app.log, self.id).await?;
+        let (state, version, last) = (self.state(), self.version, self.last);
+        let mut loaded = Loaded { state, version, first: self.requested_at, last };
+        loading::catch_up(&app.log, self.id, &mut loaded).await?;
         *self = Self::of(self.id, loaded, self.epoch)?;
         Ok(())
     }

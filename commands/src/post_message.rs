@@ -10,6 +10,7 @@ use slipstream_eventlog::{Append, AppendError, Appended, CommandId, Guard, Posit
 use crate::cancel_generation::cancel;
 use crate::decoded::decode;
 use crate::{CommandError, Commands, loading, streams};
+use crate::retrying::retrying;
 
 /// A message to post.
 #[derive(Debug, Clone)]
@@ -103,7 +104,7 @@ pub async fn post_message(app: &Commands, request: PostRequest) -> Result<Posted
         }
         None => app.new_command(),
     };
-    app.retrying(async || attempt(app, &request, command).await).await
+    retrying!(app, attempt(app, &request, command))
 }
 
 async fn attempt(

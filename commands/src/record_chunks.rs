@@ -26,7 +26,9 @@ pub struct Chunks {
 pub async fn record_chunks(app: &Commands, own: &mut Ownership, chunks: Chunks) -> Result<(), CommandError> {
     let command_id = app.new_command();
     let owner = own.request().owner;
-    for attempt in 1.. {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
         let Chunks { runs, carried, thinking_ms } = chunks.clone();
         let Some(event) = own.state().record(own.epoch(), carried, thinking_ms, runs)? else { return Ok(()) };
         let append = streams::generation(own.id(), own.conversation(), owner, own.version, event.clone())?;
@@ -43,5 +45,4 @@ pub async fn record_chunks(app: &Commands, own: &mut Ownership, chunks: Chunks) 
             Err(error) => return Err(error.into()),
         }
     }
-    Err(CommandError::Contended)
 }

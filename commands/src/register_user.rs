@@ -9,6 +9,7 @@ use slipstream_eventlog::Append;
 use uuid::Uuid;
 
 use crate::{CommandError, Commands, loading, streams};
+use crate::retrying::retrying;
 
 /// Who has the address; registers a new person when nobody has. Idempotent: one address is one user, whoever asks,
 /// from however many processes at once.
@@ -22,7 +23,7 @@ pub async fn register_user(
     name: Option<String>,
 ) -> Result<UserId, CommandError> {
     let address = app.email_id(email)?;
-    app.retrying(async || {
+    retrying!(app, async {
         let claim = loading::email(&app.log, address).await?;
         let id = UserId::from_uuid(app.ids.uuid());
         let claimed = match claim.state.claim(id) {
@@ -39,7 +40,6 @@ pub async fn register_user(
         app.log.append(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;
         Ok(id)
     })
-    .await
 }
 
 impl Commands {

@@ -4,6 +4,7 @@ use slipstream_domain::{ConversationId, Title, UserId};
 use slipstream_eventlog::Append;
 
 use crate::{CommandError, Commands, loading, streams};
+use crate::retrying::retrying;
 
 /// Gives the conversation the user's own title; no generated one replaces it later.
 ///
@@ -16,12 +17,11 @@ pub async fn rename_conversation(
     title: Title,
 ) -> Result<(), CommandError> {
     let _turn = app.turns.take(actor).await;
-    app.retrying(async || {
+    retrying!(app, async {
         let conversation = loading::conversation(&app.log, id).await?;
         let renamed = conversation.state.rename(actor, title.clone())?;
         let streams = vec![streams::conversation(id, Some(actor), conversation.version, vec![renamed])?];
         app.log.append(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;
         Ok(())
     })
-    .await
 }

@@ -4,28 +4,32 @@ use std::time::Duration;
 
 use slipstream_eventlog::{Append, AppendError, Appended};
 
-use crate::{CommandError, Commands};
+use crate::Commands;
 
 /// How often a user's command is decided again when another process was faster.
-const DECISIONS: u32 = 5;
+pub(crate) const DECISIONS: u32 = 5;
 /// How often a worker's append is sent again while the log does not answer: with the pauses below, about half a minute.
 const RESENDS: u32 = 32;
 
-impl Commands {
-    /// Runs `attempt` again while it answers [`CommandError::Contended`], five times at the most.
-    pub(crate) async fn retrying<T>(
-        &self,
-        mut attempt: impl AsyncFnMut() -> Result<T, CommandError>,
-    ) -> Result<T, CommandError> {
-        for decision in 1..DECISIONS {
-            match attempt().await {
-                Err(CommandError::Contended) => self.pause(decision).await,
-                done => return done,
+/// Runs an attempt, an async block, again while it answers [`CommandError::Contended`], five times at the most. A macro,
+/// because the future of a function that takes an async closure cannot be seen to be `Send` by whoever spawns it.
+macro_rules! retrying {
+    ($app:expr, $attempt:expr) => {{
+        let mut decision = 1;
+        loop {
+            match $attempt.await {
+                Err($crate::CommandError::Contended) if decision < $crate::retrying::DECISIONS => {
+                    $app.pause(decision).await;
+                    decision += 1;
+                }
+                done => break done,
             }
         }
-        attempt().await
-    }
+    }};
+}
+pub(crate) use retrying;
 
+impl Commands {
     /// Appends for a worker, who has nobody to hand an error to: sent again with the same command id while the log does
     /// not answer, so that it is written once however often it was sent.
     pub(crate) async fn append_for_worker(&self, append: Append) -> Result<Appended, AppendError> {

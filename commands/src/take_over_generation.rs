@@ -6,6 +6,7 @@ use slipstream_domain::{Category, Epoch, Generation, GenerationId, WorkerId, gen
 use slipstream_eventlog::{Append, Category as StreamCategory, StreamId, Version};
 
 use crate::{CommandError, Commands, Ownership, loading, streams};
+use crate::retrying::retrying;
 
 /// How many open streams are listed at a time.
 const PAGE: usize = 500;
@@ -29,7 +30,7 @@ pub async fn take_over_generation(
     from: Epoch,
     worker: WorkerId,
 ) -> Result<Ownership, CommandError> {
-    app.retrying(async || {
+    retrying!(app, async {
         let generation = loading::generation(&app.log, id).await?;
         let event = generation.state.take_over(from, worker)?;
         let request = generation.state.request().ok_or(CommandError::NotFound("generation"))?;
@@ -39,7 +40,6 @@ pub async fn take_over_generation(
         app.append_for_worker(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;
         Ownership::of(id, loading::generation(&app.log, id).await?, from.next())
     })
-    .await
 }
 
 /// Generations that a worker has taken, that have not ended, and of which nothing was recorded for `silence`.

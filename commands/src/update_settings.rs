@@ -5,6 +5,7 @@ use slipstream_domain::event::SettingsChanged;
 use slipstream_eventlog::Append;
 
 use crate::{CommandError, Commands, loading, streams};
+use crate::retrying::retrying;
 
 /// Makes these settings hold, whole: an absent one is unset. Setting what holds already writes nothing.
 ///
@@ -16,12 +17,11 @@ pub async fn update_settings(
     settings: SettingsChanged,
 ) -> Result<(), CommandError> {
     let _turn = app.turns.take(actor).await;
-    app.retrying(async || {
+    retrying!(app, async {
         let user = loading::user(&app.log, actor).await?;
         let Some(changed) = user.state.change_settings(settings.clone())? else { return Ok(()) };
         let streams = vec![streams::user(actor, user.version, vec![changed])?];
         app.log.append(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;
         Ok(())
     })
-    .await
 }

@@ -1,7 +1,7 @@
 //! Posting messages.
 
 use slipstream_commands::{CommandError, Place, finish_generation, post_message, rename_conversation};
-use slipstream_domain::{OnBusy, Prompt, TerminalStatus, Title, UserId};
+use slipstream_domain::{OnBusy, Prompt, Seq, TerminalStatus, Title, UserId};
 use slipstream_eventlog::{
     Append, Category, CommandId, CorrelationId, Expected, NewEvent, OwnerId, StreamAppend, StreamId,
 };
@@ -81,7 +81,7 @@ async fn of_two_messages_at_once_one_is_answered_and_one_is_told_to_wait() {
     let ann = world.user("ann@example.com").await;
     let first = world.chat(ann).await;
     let mut own = world.open(first.generation_id).await;
-    finish_generation(&world.app, &mut own, ending(TerminalStatus::Completed, own.last_seq())).await.unwrap();
+    finish_generation(&world.app, &mut own, ending(TerminalStatus::Completed, Seq(0))).await.unwrap();
     let place = Place::In(first.conversation_id);
     let (a, b) = tokio::join!(
         post_message(&world.app, says(ann, place, "a", OnBusy::Reject)),
