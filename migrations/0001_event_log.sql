@@ -69,12 +69,14 @@ CREATE TABLE es.partition (
     frozen_at      timestamptz
 );
 
--- The idempotency window: rows older than seven days are deleted by the log's maintenance.
+-- The idempotency window: rows older than seven days are deleted by the log's maintenance. call_id is the
+-- one call that wrote the command: sent again after a lost connection, it is answered as it was written.
 CREATE TABLE es.command (
     command_id     uuid        PRIMARY KEY,
     first_position bigint      NOT NULL,
     recorded_at    timestamptz NOT NULL,
-    events         integer     NOT NULL
+    events         integer     NOT NULL,
+    call_id        uuid        NOT NULL
 );
 
 CREATE INDEX command_recorded_at ON es.command (recorded_at);
@@ -141,8 +143,8 @@ BEGIN
 END
 $$;
 
--- What became of one append of a batch. outcome: 0 written; 1 its command is known: it was recorded
--- before, at first_position; 2 stream_id is closed; 3 stream_id is of another category; 4 stream_id is
+-- What became of one append of a batch. outcome: 0 written, now or by an earlier try of the same call; 1 its
+-- command is known: another call has recorded it, at first_position; 2 stream_id is closed; 3 stream_id is of another category; 4 stream_id is
 -- at `version`, not where the append expected it.
 CREATE TYPE es.outcome AS (
     append         integer,
@@ -170,15 +172,18 @@ END
 $$;
 
 -- Writes a batch of appends and says what became of each. Arrays of one prefix run in parallel:
---   append_*  one element an append; append_slot is the number of its first slot
+--   append_*  one element an append; its slots are numbers append_slot and on, its events append_events in all
 --   slot_*    one element a (append, stream) pair, in append order
 --   guard_*   one element a guard: the append holds only while the stream is at that version
 --   event_*   one element an event, in slot order
--- Numbers of appends and slots start at 1. The caller never puts into one batch two appends that touch
--- the same stream or carry the same command, nor one that guards a stream another one writes; hence no
--- append of a batch can change the verdict over another one, and all are judged together.
+-- Numbers of appends and slots start at 1; whole_root is the Merkle root over all event_hash. The caller never
+-- puts into one batch two appends that touch the same stream or carry the same command, nor one that guards
+-- a stream another one writes; hence no append of a batch can change the verdict over another one, and all
+-- are judged together. (PL/pgSQL holds arrays unpacked, so an element costs the same wherever it stands.)
 CREATE FUNCTION es.append_batch(
+    whole_root        bytea,
     append_command    uuid[],
+    append_call       uuid[],
     append_slot       integer[],
     append_events     bigint[],
     slot_append       integer[],
@@ -210,11 +215,14 @@ CREATE FUNCTION es.append_batch(
 ) RETURNS SETOF es.outcome
 LANGUAGE plpgsql AS $$
 DECLARE
+    appends     integer := cardinality(append_command);
+    slots       integer := cardinality(slot_stream);
+    events      integer := cardinality(event_hash);
     head        es.batch;
     next        es.batch;
-    refused     es.outcome[];
-    lost        integer[];
-    slot_first  bigint[];  -- the first position of each slot, null where its append is not written
+    settled     es.outcome[];  -- of appends that are not to be written
+    lost        integer[];     -- which those are
+    slot_first  bigint[];      -- the first position of each slot, null where its append is not written
 BEGIN
     -- Every statement below must see what the previous holder of the lock has committed.
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -227,37 +235,37 @@ BEGIN
         head := (0, 0, 0, '-infinity', ''::bytea, decode(repeat('00', 32), 'hex'));
     END IF;
 
-    SELECT array_agg(ROW(v.*)::es.outcome), array_agg(v.append) INTO refused, lost
+    SELECT array_agg(ROW(v.*)::es.outcome), array_agg(v.append) INTO settled, lost
     FROM (
-        SELECT a.append::integer, 1::smallint, c.first_position, c.events, c.recorded_at, NULL::uuid, NULL::bigint
-        FROM unnest(append_command) WITH ORDINALITY AS a (command_id, append)
-        JOIN es.command AS c ON c.command_id = a.command_id
+        SELECT a, (c.call_id <> append_call[a])::integer, c.first_position, c.events, c.recorded_at, NULL::uuid, NULL::bigint
+        FROM generate_series(1, appends) AS a
+        JOIN es.command AS c ON c.command_id = append_command[a]
         UNION ALL
-        SELECT w.append, CASE WHEN s.category <> w.category THEN 3 WHEN s.status = 1 THEN 2 ELSE 4 END,
-               NULL, NULL, NULL, w.stream_id, coalesce(s.version, 0)
-        FROM unnest(slot_append, slot_stream, slot_category, slot_expected) AS w (append, stream_id, category, expected)
-        LEFT JOIN es.stream AS s ON s.stream_id = w.stream_id
-        WHERE coalesce(s.version, 0) <> w.expected OR s.status = 1 OR s.category <> w.category
+        SELECT slot_append[w], CASE WHEN s.category <> slot_category[w] THEN 3 WHEN s.status = 1 THEN 2 ELSE 4 END,
+               NULL, NULL, NULL, slot_stream[w], coalesce(s.version, 0)
+        FROM generate_series(1, slots) AS w
+        LEFT JOIN es.stream AS s ON s.stream_id = slot_stream[w]
+        WHERE coalesce(s.version, 0) <> slot_expected[w] OR s.status = 1 OR s.category <> slot_category[w]
         UNION ALL
-        SELECT g.append, 4, NULL, NULL, NULL, g.stream_id, coalesce(s.version, 0)
-        FROM unnest(guard_append, guard_stream, guard_version) AS g (append, stream_id, expected)
-        LEFT JOIN es.stream AS s ON s.stream_id = g.stream_id
-        WHERE coalesce(s.version, 0) <> g.expected
+        SELECT guard_append[g], 4, NULL, NULL, NULL, guard_stream[g], coalesce(s.version, 0)
+        FROM generate_series(1, cardinality(guard_stream)) AS g
+        LEFT JOIN es.stream AS s ON s.stream_id = guard_stream[g]
+        WHERE coalesce(s.version, 0) <> guard_version[g]
     ) AS v (append, outcome, first_position, events, recorded_at, stream_id, version);
-    lost := coalesce(lost, '{}');
 
-    SELECT array_agg(CASE WHEN w.won THEN head.last_position + 1 + w.upto - w.events END ORDER BY w.slot),
-           head.last_position + max(w.upto)
-    INTO slot_first, next.last_position
-    FROM (
-        SELECT slot, events, append <> ALL (lost) AS won,
-               coalesce(sum(events) FILTER (WHERE append <> ALL (lost)) OVER (ORDER BY slot), 0)::bigint AS upto
-        FROM unnest(slot_append, slot_events) WITH ORDINALITY AS s (append, events, slot)
-    ) AS w;
-
-    RETURN QUERY SELECT * FROM unnest(refused);
-    IF next.last_position = head.last_position THEN
-        RETURN;  -- nobody won: no batch, no position used
+    -- A loser takes no positions.
+    next.last_position := head.last_position;
+    FOR w IN 1 .. slots LOOP
+        IF lost IS NULL OR slot_append[w] <> ALL (lost) THEN
+            slot_first[w] := next.last_position + 1;
+            next.last_position := next.last_position + slot_events[w];
+        END IF;
+    END LOOP;
+    IF lost IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM unnest(settled);
+        IF next.last_position = head.last_position THEN
+            RETURN;  -- nobody won: no batch, no position used
+        END IF;
     END IF;
 
     -- Maintenance adds partitions ahead of need; this is for the day it could not.
@@ -270,35 +278,35 @@ BEGIN
     next.recorded_at := greatest(clock_timestamp(), head.recorded_at + interval '1 microsecond');
 
     INSERT INTO es.stream AS s (stream_id, first_position, last_position, version, owner_id, category, status)
-    SELECT w.stream_id, slot_first[w.slot], slot_first[w.slot] + w.events - 1, w.expected + w.events, w.owner_id,
-           w.category, w.close::integer
-    FROM unnest(slot_stream, slot_category, slot_owner, slot_expected, slot_events, slot_close)
-         WITH ORDINALITY AS w (stream_id, category, owner_id, expected, events, close, slot)
-    WHERE slot_first[w.slot] IS NOT NULL
+    SELECT slot_stream[w], slot_first[w], slot_first[w] + slot_events[w] - 1, slot_expected[w] + slot_events[w],
+           slot_owner[w], slot_category[w], slot_close[w]::integer
+    FROM generate_series(1, slots) AS w
+    WHERE slot_first[w] IS NOT NULL
     ON CONFLICT (stream_id) DO UPDATE
     SET last_position = excluded.last_position, version = excluded.version, owner_id = excluded.owner_id,
         status = excluded.status;
 
-    INSERT INTO es.command (command_id, first_position, recorded_at, events)
-    SELECT a.command_id, slot_first[a.slot], next.recorded_at, a.events
-    FROM unnest(append_command, append_slot, append_events) AS a (command_id, slot, events)
-    WHERE slot_first[a.slot] IS NOT NULL;
+    INSERT INTO es.command (command_id, first_position, recorded_at, events, call_id)
+    SELECT append_command[a], slot_first[append_slot[a]], next.recorded_at, append_events[a], append_call[a]
+    FROM generate_series(1, appends) AS a
+    WHERE slot_first[append_slot[a]] IS NOT NULL;
 
     INSERT INTO es.event (position, version, recorded_at, causation_position, stream_id, command_id, correlation_id,
                           owner_id, key_id, command_index, category, schema_version, type, hash, sealed_hash, data, sealed)
-    SELECT slot_first[e.slot] + e.version - slot_expected[e.slot] - 1, e.version, next.recorded_at, e.causation, e.stream_id, e.command_id,
-           e.correlation_id, e.owner_id, e.key_id, e.command_index, e.category, e.schema_version, e.type, e.hash,
-           e.sealed_hash, e.data::jsonb, e.sealed
-    FROM unnest(event_slot, event_version, event_causation, event_stream, event_command, event_correlation,
-                event_owner, event_key, event_index, event_category, event_schema, event_type, event_hash,
-                event_sealed_hash, event_data, event_sealed)
-         AS e (slot, version, causation, stream_id, command_id, correlation_id, owner_id, key_id, command_index,
-               category, schema_version, type, hash, sealed_hash, data, sealed)
-    WHERE slot_first[e.slot] IS NOT NULL;
+    SELECT slot_first[event_slot[e]] + event_version[e] - slot_expected[event_slot[e]] - 1, event_version[e],
+           next.recorded_at, event_causation[e], event_stream[e], event_command[e], event_correlation[e], event_owner[e],
+           event_key[e], event_index[e], event_category[e], event_schema[e], event_type[e], event_hash[e],
+           event_sealed_hash[e], event_data[e]::jsonb, event_sealed[e]
+    FROM generate_series(1, events) AS e
+    WHERE slot_first[event_slot[e]] IS NOT NULL;
 
-    SELECT es.merkle_root(string_agg(e.hash, ''::bytea ORDER BY e.nr)) INTO next.root
-    FROM unnest(event_slot, event_hash) WITH ORDINALITY AS e (slot, hash, nr)
-    WHERE slot_first[e.slot] IS NOT NULL;
+    IF lost IS NULL THEN
+        next.root := whole_root;
+    ELSE
+        SELECT es.merkle_root(string_agg(event_hash[e], ''::bytea ORDER BY e)) INTO next.root
+        FROM generate_series(1, events) AS e
+        WHERE slot_first[event_slot[e]] IS NOT NULL;
+    END IF;
 
     -- chain = SHA-256(previous chain || batch_no || first || last || recorded_at in µs since 1970 || root),
     -- numbers as 8 bytes, most significant first; before the first batch the chain is 32 zero bytes.
@@ -308,8 +316,8 @@ BEGIN
     INSERT INTO es.batch SELECT next.*;
 
     RETURN QUERY
-    SELECT a.append::integer, 0::smallint, slot_first[a.slot], a.events::integer, next.recorded_at, NULL::uuid, NULL::bigint
-    FROM unnest(append_slot, append_events) WITH ORDINALITY AS a (slot, events, append)
-    WHERE slot_first[a.slot] IS NOT NULL;
+    SELECT a, 0::smallint, slot_first[append_slot[a]], append_events[a]::integer, next.recorded_at, NULL::uuid, NULL::bigint
+    FROM generate_series(1, appends) AS a
+    WHERE slot_first[append_slot[a]] IS NOT NULL;
 END
 $$;

@@ -80,6 +80,13 @@ impl Providers {
         Ok(Self { adapters, rules })
     }
 
+    /// The same with one adapter more, or with another one for the provider it speaks to.
+    #[must_use]
+    pub fn with(mut self, adapter: Arc<dyn Provider>) -> Self {
+        self.adapters.insert(adapter.id().clone(), adapter);
+        self
+    }
+
     /// One adapter, to be asked once and without the rules of [`Providers::call`].
     #[must_use]
     pub fn get(&self, provider: &ProviderId) -> Option<&Arc<dyn Provider>> {

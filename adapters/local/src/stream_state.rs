@@ -1,0 +1,200 @@
+//! The stream state of one process: what each running reply has said so far, for readers that missed some of it.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use slipstream_domain::{Seq, Timestamp, UserId};
+use slipstream_projections::{CompatCursor, Output, StreamKey, StreamState, StreamStateError};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::cursors::Cursors;
+use crate::lock;
+
+/// How long a reply is kept while it is made (`04-streaming-and-resume`, "Tiers").
+const LIVE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long after its end.
+const ENDED: Duration = Duration::from_secs(10 * 60);
+/// How often what has expired is dropped. There is no timer: a write after this long does it.
+const SWEEP: Duration = Duration::from_secs(10);
+/// Output is joined up to this many bytes: few allocations, and little to copy when a reader is served from the middle.
+const BLOCK: usize = 8 * 1024;
+
+/// Stream state in memory.
+#[derive(Debug, Default)]
+pub struct InProcessStreamState {
+    streams: Mutex<Streams>,
+    cursors: Mutex<Cursors>,
+}
+
+#[derive(Debug, Default)]
+struct Streams {
+    by_key: HashMap<StreamKey, Kept>,
+    swept: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    outputs: Vec<Output>,
+    expires: Instant,
+}
+
+impl InProcessStreamState {
+    /// No streams yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl StreamState for InProcessStreamState {
+    async fn append(&self, key: StreamKey, output: &Output) -> Result<(), StreamStateError> {
+        let now = Instant::now();
+        let mut streams = lock(&self.streams);
+        let kept = streams.live(key, now).ok_or(StreamStateError::Lost)?;
+        if kept.top().is_some_and(|top| output.run.from <= top) {
+            return Err(StreamStateError::Stale);
+        }
+        kept.push(output);
+        kept.expires = now + LIVE;
+        Ok(())
+    }
+
+    async fn seed(&self, key: StreamKey, outputs: &[Output]) -> Result<(), StreamStateError> {
+        let now = Instant::now();
+        let mut kept = Kept { outputs: Vec::new(), expires: now + LIVE };
+        outputs.iter().for_each(|output| kept.push(output));
+        let mut streams = lock(&self.streams);
+        streams.sweep(now);
+        streams.by_key.insert(key, kept);
+        Ok(())
+    }
+
+    async fn read_after(&self, key: StreamKey, seq: Seq) -> Result<Option<Vec<Output>>, StreamStateError> {
+        Ok(lock(&self.streams).live(key, Instant::now()).map(|kept| kept.after(seq)))
+    }
+
+    async fn top(&self, key: StreamKey) -> Result<Option<Seq>, StreamStateError> {
+        Ok(lock(&self.streams).live(key, Instant::now()).and_then(|kept| kept.top()))
+    }
+
+    async fn ended(&self, key: StreamKey) -> Result<(), StreamStateError> {
+        let now = Instant::now();
+        if let Some(kept) = lock(&self.streams).live(key, now) {
+            kept.expires = now + ENDED;
+        }
+        Ok(())
+    }
+
+    async fn put_cursor(&self, cursor: CompatCursor) -> Result<(), StreamStateError> {
+        lock(&self.cursors).put(cursor, Instant::now());
+        Ok(())
+    }
+
+    async fn take_orphan(
+        &self,
+        user: UserId,
+        fingerprint: [u8; 32],
+        not_before: Timestamp,
+        silent_before: Timestamp,
+    ) -> Result<Option<CompatCursor>, StreamStateError> {
+        Ok(lock(&self.cursors).take_orphan(user, fingerprint, not_before, silent_before))
+    }
+
+    async fn drop_cursor(&self, user: UserId, connection: Uuid) -> Result<(), StreamStateError> {
+        lock(&self.cursors).remove(user, connection);
+        Ok(())
+    }
+}
+
+impl Streams {
+    fn live(&mut self, key: StreamKey, now: Instant) -> Option<&mut Kept> {
+        self.sweep(now);
+        self.by_key.get_mut(&key).filter(|kept| kept.expires > now)
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_none_or(|swept| now.duration_since(swept) >= SWEEP) {
+            self.by_key.retain(|_, kept| kept.expires > now);
+            self.swept = Some(now);
+        }
+    }
+}
+
+impl Kept {
+    fn top(&self) -> Option<Seq> {
+        self.outputs.last().map(|output| output.run.to())
+    }
+
+    fn push(&mut self, output: &Output) {
+        let mut output = output.clone();
+        if let Some(last) = self.outputs.last_mut().filter(|last| last.run.text.len() < BLOCK) {
+            match last.run.try_merge(output.run) {
+                Ok(()) => {
+                    last.thinking_ms = output.thinking_ms;
+                    return;
+                }
+                Err(run) => output.run = run,
+            }
+        }
+        self.outputs.push(output);
+    }
+
+    fn after(&self, seq: Seq) -> Vec<Output> {
+        let first = self.outputs.partition_point(|output| output.run.to() <= seq);
+        let cut = |output: &Output| {
+            let run = output.run.clone().after(seq)?;
+            Some(Output { run, thinking_ms: output.thinking_ms })
+        };
+        self.outputs[first..].iter().filter_map(cut).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipstream_domain::{Epoch, GenerationId, Part, Run};
+
+    use super::*;
+
+    fn key(n: u128) -> StreamKey {
+        StreamKey { generation: GenerationId::from_uuid(Uuid::from_u128(n)), epoch: Epoch::FIRST }
+    }
+
+    fn delta(seq: u64) -> Output {
+        Output { run: Run::delta(Seq(seq), Part::Text, seq - 1, "x".into()), thinking_ms: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_ended_is_gone_after_ten_minutes_and_what_lives_after_a_day_of_silence() {
+        let state = InProcessStreamState::new();
+        for n in 0..2 {
+            state.seed(key(n), &[delta(1)]).await.unwrap();
+        }
+        state.ended(key(0)).await.unwrap();
+        tokio::time::advance(ENDED).await;
+        assert_eq!(state.top(key(0)).await.unwrap(), None);
+        assert_eq!(state.top(key(1)).await.unwrap(), Some(Seq(1)));
+        tokio::time::advance(LIVE).await;
+        assert_eq!(state.top(key(1)).await.unwrap(), None);
+        assert!(lock(&state.streams).by_key.is_empty(), "and nothing of them is left");
+    }
+
+    #[tokio::test]
+    async fn a_long_reply_is_kept_in_few_blocks_and_can_be_read_from_anywhere() {
+        let state = InProcessStreamState::new();
+        state.seed(key(0), &[delta(1)]).await.unwrap();
+        for seq in 2..=20_000 {
+            state.append(key(0), &delta(seq)).await.unwrap();
+        }
+        assert_eq!(lock(&state.streams).by_key[&key(0)].outputs.len(), 20_000usize.div_ceil(BLOCK));
+        for seq in [0, 1, 8191, 8192, 8193, 19_999, 20_000] {
+            let outputs = state.read_after(key(0), Seq(seq)).await.unwrap().unwrap();
+            let read: u64 = outputs.iter().map(|output| output.run.count()).sum();
+            assert_eq!(read, 20_000 - seq);
+            assert_eq!(outputs.first().map(|output| output.run.from), (read > 0).then_some(Seq(seq + 1)));
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The laws of the ports, for the adapters of this crate.
+
+use slipstream_local::{InProcessBus, InProcessQueue, InProcessStreamState};
+use slipstream_testkit::laws;
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_keeps_the_laws_of_a_job_queue() {
+    laws::job_queue(async || InProcessQueue::new()).await;
+}
+
+#[tokio::test]
+async fn the_bus_keeps_the_laws_of_a_live_bus() {
+    laws::live_bus(InProcessBus::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stream_state_keeps_the_laws_of_a_stream_state() {
+    laws::stream_state(InProcessStreamState::new()).await;
+}

@@ -1,0 +1,59 @@
+//! How history is stored: an append-only log of envelopes in PostgreSQL, schema `es`.
+//!
+//! The log keeps one global order of events without gaps, appends to several streams at once, never records
+//! a command twice, proves by hashes that nothing was changed, and feeds projectors. It owns the codec of
+//! stored events and the ports [`KeyRing`] and [`Hints`]. It knows envelopes, not chat: it never looks at
+//! what an event means.
+//!
+//! - [`EventLog::append`] writes; many appends share a commit.
+//! - [`EventLog::feed`] with [`EventLog::wakes`] follows the global order; [`EventLog::read_stream`] and
+//!   [`EventLog::read_correlation`] read a part of it.
+//! - [`Lease`] and [`parked`] keep projectors exactly-once; [`EventLog::wait_for`] reads your writes.
+//! - [`EventLog::verify`] checks everything.
+
+mod append;
+mod batch;
+mod coalescer;
+mod codec;
+mod decode;
+mod encode;
+mod hints;
+mod ids;
+mod key_ring;
+mod log;
+mod maintenance;
+mod migrate;
+pub mod parked;
+mod projector;
+mod read;
+mod recorded;
+mod upcast;
+mod verify;
+mod wait;
+mod wakes;
+mod write;
+
+pub use append::{
+    Append, AppendError, Appended, DataFault, Expected, Guard, InvalidAppend, NewEvent, StreamAppend,
+    Unavailable,
+};
+pub use hints::{HintTopic, Hints, NoHints};
+pub use ids::{Category, CommandId, CorrelationId, OwnerId, Position, StreamId, Version};
+pub use key_ring::{
+    Forged, KeyRing, KeyRingUnavailable, NullKeyRing, SealError, SealRequest, SealedBytes, UnsealRequest,
+};
+pub use log::{EventLog, LogOptions};
+pub use migrate::migrate;
+pub use projector::{Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, activate};
+pub use read::{FeedError, Head, OpenStream, ReadError};
+pub use recorded::{DecodeFault, EventType, Payload, Recorded, Unsealed};
+pub use upcast::{Upcast, Upcasters};
+pub use verify::{Fault, Progress, SignedHead, StreamFault, VerifyReport};
+pub use wait::Waited;
+pub use wakes::Wakes;
+
+/// What an append may hold: data and personal halves before compression, with [`EVENT_OVERHEAD`] an event.
+pub const MAX_APPEND_BYTES: usize = 1 << 20;
+
+/// What an event counts for besides its content: about what its envelope takes in a row and its indexes.
+pub const EVENT_OVERHEAD: usize = 256;

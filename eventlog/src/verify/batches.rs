@@ -1,0 +1,256 @@
+//! The walk along the log: batch after batch, and in each batch event after event.
+
+use std::collections::VecDeque;
+
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    Progress, SignedHead,
+    fault::{Fault, Faults},
+    streams,
+};
+use crate::{
+    Category, CommandId, CorrelationId, Head, OwnerId, Position, StreamId, Version,
+    codec::{self, EventFacts, GENESIS, MerkleTree},
+};
+
+/// Rows a page: some megabytes with ordinary events.
+const EVENTS_A_PAGE: i64 = 5_000;
+const BATCHES_A_PAGE: i64 = 1_000;
+
+struct BatchRow {
+    batch_no: i64,
+    first: Position,
+    last: Position,
+    recorded_at: OffsetDateTime,
+    root: Vec<u8>,
+    chain: Vec<u8>,
+}
+
+struct EventRow {
+    position: Position,
+    version: Version,
+    recorded_at: OffsetDateTime,
+    causation: Option<Position>,
+    stream: StreamId,
+    command: CommandId,
+    correlation: CorrelationId,
+    owner: Option<OwnerId>,
+    key_id: Option<Uuid>,
+    command_index: i16,
+    category: Category,
+    schema_version: i16,
+    event_type: String,
+    hash: Vec<u8>,
+    sealed_hash: Option<Vec<u8>>,
+    sealed_is: Option<Vec<u8>>,
+    data: String,
+}
+
+/// A walk from the first batch to `head`.
+pub(super) struct Walk<'a> {
+    pool: &'a PgPool,
+    signed: Option<SignedHead>,
+    head: &'a Head,
+    previous: BatchRow,
+    /// Events that are read but not judged.
+    ahead: VecDeque<EventRow>,
+    /// Everything up to here is read.
+    read: Position,
+    events: u64,
+    batches: u64,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(pool: &'a PgPool, signed: Option<SignedHead>, head: &'a Head) -> Self {
+        let before_all = BatchRow {
+            batch_no: 0,
+            first: Position::START,
+            last: Position::START,
+            recorded_at: OffsetDateTime::UNIX_EPOCH,
+            root: Vec::new(),
+            chain: GENESIS.to_vec(),
+        };
+        Self {
+            pool,
+            signed,
+            head,
+            previous: before_all,
+            ahead: VecDeque::new(),
+            read: Position::START,
+            events: 0,
+            batches: 0,
+        }
+    }
+
+    /// How many events and batches there were.
+    pub(super) async fn run(
+        mut self,
+        faults: &mut Faults,
+        progress: &mut impl FnMut(Progress),
+    ) -> Result<(u64, u64), sqlx::Error> {
+        loop {
+            let page = self.batches().await?;
+            if page.is_empty() {
+                break;
+            }
+            for batch in page {
+                self.check_batch(&batch, faults);
+                self.check_events(&batch, faults, progress).await?;
+                self.batches += 1;
+                self.previous = batch;
+            }
+        }
+        if let Some((first, last)) = streams::unbatched_tail(self.pool).await? {
+            faults.add(Fault::EventsUnbatched { first, last });
+        }
+        Ok((self.events, self.batches))
+    }
+
+    fn check_batch(&self, batch: &BatchRow, faults: &mut Faults) {
+        let (batch_no, previous) = (batch.batch_no, &self.previous);
+        if batch_no == previous.batch_no + 1 {
+            let chain = codec::chain(
+                &previous.chain,
+                batch_no,
+                batch.first,
+                batch.last,
+                batch.recorded_at,
+                &batch.root,
+            );
+            faults.add_if(chain[..] != batch.chain[..], Fault::BatchChain { batch_no });
+            let expected = previous.last.next();
+            faults.add_if(
+                batch.first != expected || batch.last < batch.first,
+                Fault::BatchRange { batch_no, expected, first: batch.first, last: batch.last },
+            );
+        } else {
+            faults.add(Fault::BatchesMissing { first: previous.batch_no + 1, last: batch_no - 1 });
+        }
+        faults.add_if(batch.recorded_at <= previous.recorded_at, Fault::BatchTime { batch_no });
+        if let Some(signed) = self.signed.filter(|signed| signed.batch_no == batch_no) {
+            faults.add_if(signed.chain[..] != batch.chain[..], Fault::HistoryReplaced { batch_no });
+        }
+    }
+
+    async fn check_events(
+        &mut self,
+        batch: &BatchRow,
+        faults: &mut Faults,
+        progress: &mut impl FnMut(Progress),
+    ) -> Result<(), sqlx::Error> {
+        let mut tree = MerkleTree::default();
+        let mut next = batch.first;
+        let mut whole = true;
+        let mut append = None;
+        let mut strays = None;
+        while let Some(event) = self.next_event(batch.last, progress).await? {
+            self.events += 1;
+            if event.position < batch.first {
+                strays = Some((strays.map_or(event.position, |(first, _)| first), event.position));
+                continue;
+            }
+            whole &= missing(next, event.position, faults);
+            next = event.position.next();
+            check_event(&event, batch, faults);
+            let index = match append {
+                Some((command, index)) if command == event.command => index + 1,
+                Some(_) | None => 0,
+            };
+            let wrong_index = whole && event.command_index != index;
+            faults.add_if(wrong_index, Fault::EventIndex { position: event.position });
+            append = Some((event.command, event.command_index));
+            tree.push(event.hash.try_into().unwrap_or(GENESIS));
+        }
+        if let Some((first, last)) = strays {
+            faults.add(Fault::EventsUnbatched { first, last });
+        }
+        whole &= missing(next, batch.last.next(), faults);
+        let root = tree.root().unwrap_or(GENESIS);
+        faults.add_if(whole && root[..] != batch.root[..], Fault::BatchRoot { batch_no: batch.batch_no });
+        Ok(())
+    }
+
+    /// The next event up to and with `last`.
+    async fn next_event(
+        &mut self,
+        last: Position,
+        progress: &mut impl FnMut(Progress),
+    ) -> Result<Option<EventRow>, sqlx::Error> {
+        if self.ahead.is_empty() && self.read < last {
+            progress(Progress { position: self.read, head: self.head.position });
+            self.ahead = self.events().await?.into();
+            self.read = match self.ahead.back() {
+                Some(event) if i64::try_from(self.ahead.len()) == Ok(EVENTS_A_PAGE) => event.position,
+                Some(_) | None => self.head.position.max(last),
+            };
+        }
+        Ok(self.ahead.pop_front_if(|event| event.position <= last))
+    }
+
+    async fn batches(&self) -> Result<Vec<BatchRow>, sqlx::Error> {
+        sqlx::query_as!(
+            BatchRow,
+            r#"SELECT batch_no, first_position AS "first: _", last_position AS "last: _", recorded_at, root, chain
+               FROM es.batch WHERE batch_no > $1 AND batch_no <= $2 ORDER BY batch_no LIMIT $3"#,
+            self.previous.batch_no,
+            self.head.batch_no,
+            BATCHES_A_PAGE
+        )
+        .fetch_all(self.pool)
+        .await
+    }
+
+    async fn events(&self) -> Result<Vec<EventRow>, sqlx::Error> {
+        sqlx::query_as!(
+            EventRow,
+            r#"SELECT position AS "position: _", version AS "version: _", recorded_at,
+                      causation_position AS "causation: _", stream_id AS "stream: _", command_id AS "command: _",
+                      correlation_id AS "correlation: _", owner_id AS "owner: _", key_id, command_index,
+                      category AS "category: _", schema_version, type AS event_type, hash, sealed_hash,
+                      sha256(sealed) AS sealed_is, data::text AS "data!"
+               FROM es.event WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3"#,
+            self.read.get(),
+            self.head.position.get(),
+            EVENTS_A_PAGE
+        )
+        .fetch_all(self.pool)
+        .await
+    }
+}
+
+/// Whether nothing is missing between `expected` and `found`.
+fn missing(expected: Position, found: Position, faults: &mut Faults) -> bool {
+    let whole = found <= expected;
+    let last = Position::new(found.get() - 1);
+    faults.add_if(!whole, Fault::EventsMissing { first: expected, last });
+    whole
+}
+
+fn check_event(event: &EventRow, batch: &BatchRow, faults: &mut Faults) {
+    let position = event.position;
+    let hash = codec::canonical_stored(&event.data).map(|data| {
+        EventFacts {
+            stream: event.stream,
+            version: event.version,
+            category: event.category,
+            owner: event.owner,
+            correlation: event.correlation,
+            causation: event.causation,
+            event_type: &event.event_type,
+            schema_version: event.schema_version,
+            data: &data,
+            key_id: event.key_id,
+            sealed_hash: event.sealed_hash.as_deref(),
+            command: event.command,
+        }
+        .hash()
+    });
+    let altered = hash.is_none_or(|hash| hash[..] != event.hash[..]);
+    faults.add_if(altered, Fault::EventAltered { position, stream: event.stream });
+    faults.add_if(event.recorded_at != batch.recorded_at, Fault::EventTime { position });
+    let other_bytes = event.sealed_is.is_some() && event.sealed_is != event.sealed_hash;
+    faults.add_if(other_bytes, Fault::SealedAltered { position });
+}

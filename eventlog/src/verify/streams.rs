@@ -1,0 +1,47 @@
+//! The streams as wholes, judged by the database in one statement and so in one snapshot: it answers only
+//! with those that are wrong.
+
+use futures::TryStreamExt;
+use sqlx::PgPool;
+
+use super::fault::{Fault, Faults, StreamFault};
+use crate::{Position, StreamId};
+
+pub(super) async fn check(pool: &PgPool, faults: &mut Faults) -> Result<(), sqlx::Error> {
+    let mut wrong = sqlx::query!(
+        r#"SELECT coalesce(e.stream_id, s.stream_id) AS "stream!: StreamId", s.stream_id IS NULL AS "unregistered!",
+                  e.stream_id IS NULL AS "empty!", coalesce(NOT e.gapless, false) AS "versions!"
+           FROM (
+               SELECT stream_id, max(version) AS version, min(position) AS first, max(position) AS last,
+                      min(version) = 1 AND max(version) = count(*) AND count(DISTINCT version) = count(*) AS gapless
+               FROM es.event GROUP BY stream_id
+           ) AS e
+           FULL JOIN es.stream AS s ON s.stream_id = e.stream_id
+           LEFT JOIN es.event AS newest ON newest.position = e.last
+           WHERE NOT e.gapless
+              OR (s.version, s.first_position, s.last_position, s.category, s.owner_id)
+                 IS DISTINCT FROM (e.version, e.first, e.last, newest.category, newest.owner_id)
+           ORDER BY 1"#
+    )
+    .fetch(pool);
+    while let Some(stream) = wrong.try_next().await? {
+        let fault = match (stream.unregistered, stream.empty, stream.versions) {
+            (true, _, _) => StreamFault::NotRegistered,
+            (false, true, _) => StreamFault::NoEvents,
+            (false, false, true) => StreamFault::Versions,
+            (false, false, false) => StreamFault::Registration,
+        };
+        faults.add(Fault::Stream { stream: stream.stream, fault });
+    }
+    Ok(())
+}
+
+/// The events after the last batch; none if there are none.
+pub(super) async fn unbatched_tail(pool: &PgPool) -> Result<Option<(Position, Position)>, sqlx::Error> {
+    let tail = sqlx::query!(
+        r#"SELECT min(position) AS "first: Position", max(position) AS "last: Position" FROM es.event
+           WHERE position > (SELECT coalesce(max(last_position), 0) FROM es.batch)"#
+    );
+    let tail = tail.fetch_one(pool).await?;
+    Ok(tail.first.zip(tail.last))
+}

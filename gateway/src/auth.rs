@@ -1,0 +1,65 @@
+//! Who is calling: the port, and the method of the development server. Refuses to know what a caller may do.
+
+mod development_email;
+
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use axum::http::{HeaderMap, Uri, header};
+use sha2::{Digest, Sha256};
+use slipstream_domain::UserId;
+
+pub use development_email::DevelopmentEmail;
+
+/// What a caller shows: a request's head and where it comes from.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+    /// Path and query. May hold credentials: never logged.
+    pub uri: Uri,
+    /// The headers. May hold credentials: never logged.
+    pub headers: HeaderMap,
+}
+
+/// A known caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub user: UserId,
+    /// What they have shown, for recognising the same client when it comes back. Never logged or stored as it is.
+    pub credential: Vec<u8>,
+}
+
+/// Why a caller is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticationError {
+    /// They have shown nothing that counts; the text says what would.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// It cannot be told for now.
+    #[error("authentication is unavailable for now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Tells who is calling.
+///
+/// Laws: the same credentials give the same user until they are withdrawn; no error holds a credential.
+#[async_trait]
+pub trait Authenticate: Send + Sync {
+    /// Who is calling. May be dropped half-way.
+    ///
+    /// # Errors
+    /// See [`AuthenticationError`].
+    async fn authenticate(&self, handshake: &Handshake) -> Result<Caller, AuthenticationError>;
+}
+
+/// What a client that comes back shows again: SHA-256 of its credential and its User-Agent.
+pub(crate) fn fingerprint(caller: &Caller, headers: &HeaderMap) -> [u8; 32] {
+    let agent = headers.get(header::USER_AGENT).map_or(&[][..], |agent| agent.as_bytes());
+    let mut hash = Sha256::new();
+    hash.update(caller.credential.len().to_le_bytes());
+    hash.update(&caller.credential);
+    hash.update(agent);
+    hash.finalize().into()
+}

@@ -1,0 +1,127 @@
+//! A request for a reply: posted, and followed to its end. Every request gets a terminal frame, refused ones at once.
+
+use std::sync::Arc;
+
+use slipstream_commands::{Place, PostRequest, Posted, post_message};
+use slipstream_domain::{
+    ConversationId, Epoch, ModelId, OnBusy, Params, ProviderId, Seq, SystemPrompt, Temperature, Title, TopP,
+    UserId,
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::stream::{Listening, Stream};
+use super::viewer::Viewer;
+use crate::protocol::{ChatChunk, ChatError, ChatFrame, ChatHead, ChatRequest, Given, ServerFrame, Where};
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+use crate::socket::{Reply, Socket};
+
+/// Carries out an `ai_chat_request`. What was posted stays posted when the socket ends meanwhile.
+pub(crate) async fn chat(
+    shared: Arc<Shared>,
+    socket: Arc<Socket>,
+    frame: ChatFrame,
+    permit: OwnedSemaphorePermit,
+) {
+    let ChatFrame { given, request } = frame;
+    match post(&shared, &socket, request.map_err(Refusal::from)).await {
+        Ok((listening, posted, head, system_prompt)) => {
+            if let Some(title) = &posted.title {
+                socket.frame(&opening(&head, title, system_prompt));
+            }
+            let stream = Stream {
+                id: shared.ids.uuid(),
+                under_way: socket.under_way(posted.generation_id, permit),
+                shared,
+                socket,
+                listening,
+                conversation: posted.conversation_id,
+                generation: posted.generation_id,
+                viewer: Viewer::at(Epoch::FIRST, Seq::START),
+                reply: Reply::new(head, Seq::START),
+            };
+            stream.run(None).await;
+        }
+        Err(refusal) => {
+            let head = given_head(socket.user, given);
+            refuse_chat(&socket, &head, refusal);
+        }
+    }
+}
+
+/// The terminal frame of a request that is not carried out, after a text that a person can read: a compat client does
+/// not show the error itself.
+pub(crate) fn refuse_chat(socket: &Socket, head: &Arc<ChatHead>, refusal: Refusal) {
+    let Refusal { code, message, retry_after_ms: _ } = refusal;
+    socket.frame(&ServerFrame::ChatChunk(ChatChunk::text(head.clone(), message.clone(), None)));
+    socket.frame(&ServerFrame::ChatError(ChatError {
+        head: head.clone(),
+        message,
+        stop_reason: Some(code.as_str().to_owned()),
+        usage: None,
+        done: true,
+    }));
+}
+
+/// The head of a refusal: what the client gave.
+pub(crate) fn given_head(user_id: UserId, given: Given) -> Arc<ChatHead> {
+    let Given { conversation_id, provider, model } = given;
+    Arc::new(ChatHead { conversation_id, user_id, provider, model, temperature: None, top_p: None })
+}
+
+async fn post(
+    shared: &Shared,
+    socket: &Socket,
+    request: Result<ChatRequest, Refusal>,
+) -> Result<(Listening, Posted, Arc<ChatHead>, Option<SystemPrompt>), Refusal> {
+    let ChatRequest { conversation, content, provider, model, system_prompt, params } = request?;
+    let (provider, model) = shared.catalogue.resolve(&provider, model.as_deref())?;
+    let place = match conversation {
+        Where::NewChat => Place::New(shared.app.new_conversation_id()),
+        Where::Conversation(id) => Place::In(id),
+    };
+    let listening = Listening::to(shared, place.id()).await;
+    let head = head_of(socket.user, place.id(), &provider, &model, params);
+    let request = PostRequest {
+        actor: socket.user,
+        conversation: place,
+        client_message_id: None,
+        parent_message_id: None,
+        attachment_ids: Vec::new(),
+        content,
+        provider,
+        model,
+        params,
+        system_prompt: system_prompt.clone(),
+        on_busy: OnBusy::Reject,
+    };
+    let posted = post_message(&shared.app, request).await?;
+    Ok((listening, posted, head, system_prompt))
+}
+
+/// The head of every frame of a reply.
+pub(super) fn head_of(
+    user_id: UserId,
+    conversation: ConversationId,
+    provider: &ProviderId,
+    model: &ModelId,
+    params: Params,
+) -> Arc<ChatHead> {
+    Arc::new(ChatHead {
+        conversation_id: Some(conversation.to_string()),
+        user_id,
+        provider: Some(provider.as_str().to_owned()),
+        model: Some(model.as_str().to_owned()),
+        temperature: params.temperature.map(Temperature::get),
+        top_p: params.top_p.map(TopP::get),
+    })
+}
+
+/// The first frame of a new chat: no text yet, but the conversation's real id and its title.
+fn opening(head: &Arc<ChatHead>, title: &Title, system_prompt: Option<SystemPrompt>) -> ServerFrame {
+    ServerFrame::ChatChunk(ChatChunk {
+        title: Some(title.as_str().to_owned()),
+        system_prompt: system_prompt.map(|prompt| prompt.as_str().to_owned()),
+        ..ChatChunk::text(head.clone(), String::new(), None)
+    })
+}

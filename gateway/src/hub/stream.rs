@@ -1,0 +1,285 @@
+//! One reply on its way to one compat socket, from wherever the socket stands to the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use slipstream_commands::ports::{BusEvent, LiveMessage, Subject, Subscription};
+use slipstream_domain::event::Terminal;
+use slipstream_domain::{ConversationId, Epoch, GenerationId, Part, Seq, TerminalStatus};
+use slipstream_projections::{
+    CloseKind, CompatCursor, GenerationLog, QueryError, Transcript, Waited, generation_log, wait_for,
+};
+use tokio::time::MissedTickBehavior;
+use uuid::Uuid;
+
+use super::chat::refuse_chat;
+use super::end_frames::end_frames;
+use super::ends::{Signal, Watch};
+use super::tiers::Missing;
+use super::viewer::{Step, Viewer};
+use crate::meters;
+use crate::protocol::ErrorCode;
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+use crate::socket::{Delta, Reply, Socket, UnderWay};
+
+/// How often it is noted where the socket stands, changed or not: a note that is not renewed is a dead gateway's.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
+/// After so many of these without a word the log is asked: hints may be lost, the log is not.
+const SILENT_NOTES: u32 = 15;
+/// How long the terminal frame waits for the transcript (`04-streaming-and-resume`, "Ends").
+const TRANSCRIPT_PATIENCE: Duration = Duration::from_secs(2);
+/// How often, and how far apart, the log is asked for an end that it has announced.
+const END_TRIES: u32 = 30;
+const END_PAUSE: Duration = Duration::from_secs(1);
+
+/// Everything about a conversation that may change while one reads it. Taken before anything is asked of the
+/// conversation, so that nothing is missed.
+pub(super) struct Listening {
+    watch: Watch,
+    /// `None` when the bus does not answer: then the tiers below it are asked each second.
+    live: Option<Box<dyn Subscription>>,
+}
+
+/// A reply on its way to a socket.
+pub(super) struct Stream {
+    pub(super) shared: Arc<Shared>,
+    pub(super) socket: Arc<Socket>,
+    pub(super) listening: Listening,
+    pub(super) conversation: ConversationId,
+    pub(super) generation: GenerationId,
+    pub(super) viewer: Viewer,
+    pub(super) reply: Arc<Reply>,
+    /// The socket's book of it.
+    #[expect(dead_code, reason = "it is struck out when it is dropped")]
+    pub(super) under_way: UnderWay,
+    /// Names the cursor of this reply on this socket.
+    pub(super) id: Uuid,
+}
+
+enum Wake {
+    Live(Option<BusEvent>),
+    Signal(Signal),
+    Note,
+    SocketEnded(CloseKind),
+}
+
+/// Whether there is more to come.
+#[derive(PartialEq, Eq)]
+enum Then {
+    GoOn,
+    Over,
+}
+
+impl Listening {
+    pub(super) async fn to(shared: &Shared, conversation: ConversationId) -> Self {
+        let watch = shared.ends.watch(conversation);
+        let live = shared.app.bus().subscribe(Subject::Conversation(conversation)).await;
+        let live =
+            live.inspect_err(|error| tracing::warn!(%error, "a reply is followed without the bus")).ok();
+        Self { watch, live }
+    }
+}
+
+impl Stream {
+    /// Sends everything until the reply or the socket ends, beginning with what has been `told` already. A socket that
+    /// ends first leaves a note of where it stood.
+    pub(super) async fn run(mut self, told: Option<GenerationLog>) {
+        if let Some(told) = told
+            && self.take_in(&told).await == Then::Over
+        {
+            return self.forget().await;
+        }
+        let mut notes = tokio::time::interval(NOTE_EVERY);
+        notes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut silent = 0;
+        loop {
+            let wake = tokio::select! {
+                end = self.socket.ended() => Wake::SocketEnded(end.kind()),
+                signal = self.listening.watch.next() => Wake::Signal(signal),
+                event = next_live(self.listening.live.as_mut()) => Wake::Live(event),
+                _ = notes.tick() => Wake::Note,
+            };
+            let then = match wake {
+                Wake::SocketEnded(kind) => return self.note(Some(kind)).await,
+                Wake::Live(event) => {
+                    silent = 0;
+                    self.live(event).await;
+                    Then::GoOn
+                }
+                Wake::Signal(Signal::Ended(ended)) if ended == self.generation => self.end().await,
+                Wake::Signal(Signal::Ended(_)) => Then::GoOn,
+                Wake::Signal(Signal::Look) => self.look().await.unwrap_or(Then::GoOn),
+                Wake::Note => {
+                    silent += 1;
+                    self.note(None).await;
+                    let unheard = silent % SILENT_NOTES == 0 || self.listening.live.is_none();
+                    let then = if unheard { self.look().await } else { None };
+                    then.unwrap_or(Then::GoOn)
+                }
+            };
+            if then == Then::Over {
+                return self.forget().await;
+            }
+        }
+    }
+
+    async fn live(&mut self, event: Option<BusEvent>) {
+        let message = match event {
+            Some(BusEvent::Message(message)) => message,
+            Some(BusEvent::Lagged) => return self.catch_up(self.viewer.epoch()).await,
+            None => {
+                self.listening.live = None;
+                return;
+            }
+        };
+        match &*message {
+            LiveMessage::Output { generation, epoch, run, thinking_ms } if *generation == self.generation => {
+                let mut step = self.viewer.take(*epoch, run.clone());
+                if matches!(step, Step::Gap | Step::NewEpoch) {
+                    self.catch_up(*epoch).await;
+                    step = self.viewer.take(*epoch, run.clone());
+                }
+                // What is still a gap is filled when the next output or beat tells of it again.
+                if let Step::Next(new) = step {
+                    let to = new.to();
+                    self.send(new.part, new.text, *thinking_ms, to);
+                }
+            }
+            LiveMessage::Beat { generation, epoch, seq } if *generation == self.generation => {
+                if self.viewer.is_behind(*epoch, *seq) {
+                    self.catch_up(*epoch).await;
+                }
+            }
+            LiveMessage::Output { .. }
+            | LiveMessage::Beat { .. }
+            | LiveMessage::Cancel { .. }
+            | LiveMessage::Typing { .. } => {}
+        }
+    }
+
+    /// Sends what is missing, as far as it can be found now. `heard` is the newest epoch heard of.
+    pub(super) async fn catch_up(&mut self, heard: Epoch) {
+        let mut missing = Missing::default();
+        let filled = self.shared.tiers.fill(self.generation, heard, &mut self.viewer, &mut missing).await;
+        if let Err(error) = filled {
+            tracing::warn!(error = &error as &dyn std::error::Error, generation = %self.generation, "output is missing");
+        }
+        self.send_missing(missing).await;
+    }
+
+    /// The end was announced: asks the log until it tells.
+    async fn end(&mut self) -> Then {
+        for _ in 0..END_TRIES {
+            if let Some(then) = self.look().await {
+                return then;
+            }
+            tokio::select! {
+                _ = self.socket.ended() => return Then::GoOn,
+                () = tokio::time::sleep(END_PAUSE) => {}
+            }
+        }
+        self.give_up()
+    }
+
+    /// Asks the log once how the reply stands; `None` when it does not answer.
+    async fn look(&mut self) -> Option<Then> {
+        match generation_log(&self.shared.tiers.log, self.generation).await {
+            Ok(told) => Some(self.take_in(&told).await),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, generation = %self.generation, "a reply cannot be read");
+                match error {
+                    QueryError::Unavailable(_) => None,
+                    QueryError::Unreadable(_) => Some(self.give_up()),
+                }
+            }
+        }
+    }
+
+    /// A reply that cannot be read ends all the same, because a compat client waits for the end for ever.
+    fn give_up(&self) -> Then {
+        let message = "The reply cannot be read; look again later.";
+        refuse_chat(&self.socket, &self.reply.head, Refusal::new(ErrorCode::Unavailable, message));
+        Then::Over
+    }
+
+    async fn take_in(&mut self, told: &GenerationLog) -> Then {
+        let mut missing = Missing::default();
+        self.shared.tiers.fill_from(told, self.generation, &mut self.viewer, &mut missing).await;
+        self.send_missing(missing).await;
+        match &told.terminal {
+            Some((status, terminal)) => self.finish(told, *status, terminal).await,
+            None => Then::GoOn,
+        }
+    }
+
+    /// Everything up to the last delta is sent: the terminal frame, once the message can be read, and then the wait
+    /// until it is written. A socket that ends before has not got it.
+    async fn finish(&mut self, told: &GenerationLog, status: TerminalStatus, terminal: &Terminal) -> Then {
+        // The append that ends a generation records the conversation's reply right after it.
+        let recorded = told.last_position.next();
+        let log = &self.shared.tiers.log;
+        match wait_for::<Transcript>(log, self.conversation, recorded, TRANSCRIPT_PATIENCE).await {
+            Waited::Reached | Waited::Parked => {}
+            Waited::TimedOut => meters::terminal_wait_timed_out(),
+        }
+        let mut whole = Missing::default();
+        told.outputs.iter().for_each(|output| whole.add(&output.run, output.thinking_ms));
+        self.socket.room().await;
+        self.socket.end_reply(&end_frames(&self.reply.head, whole, status, terminal), &self.reply);
+        tokio::select! {
+            () = self.reply.ended() => Then::Over,
+            _ = self.socket.ended() => Then::GoOn,
+        }
+    }
+
+    async fn send_missing(&mut self, missing: Missing) {
+        if missing == Missing::default() {
+            return;
+        }
+        self.socket.room().await;
+        let Missing { text, thinking, thinking_ms } = missing;
+        if !thinking.is_empty() {
+            // Only the text, which is written after it, says how far the client is.
+            let to = if text.is_empty() { self.viewer.seq() } else { Seq::START };
+            self.send(Part::Thinking, thinking, thinking_ms, to);
+        }
+        self.send(Part::Text, text, thinking_ms, self.viewer.seq());
+    }
+
+    fn send(&self, part: Part, text: String, thinking_ms: Option<u64>, to: Seq) {
+        if !text.is_empty() {
+            self.socket.delta(Delta { reply: self.reply.clone(), part, text, thinking_ms, to });
+        }
+    }
+
+    /// Notes where the socket stands, for the one that may replace it.
+    async fn note(&mut self, closed: Option<CloseKind>) {
+        let cursor = CompatCursor {
+            user: self.socket.user,
+            connection: self.id,
+            fingerprint: self.socket.fingerprint,
+            generation: self.generation,
+            conversation: self.conversation,
+            seq: self.reply.written(),
+            closed,
+            at: self.shared.app.now(),
+        };
+        if let Err(error) = self.shared.tiers.state.put_cursor(cursor).await {
+            tracing::warn!(%error, "where a socket stands cannot be noted");
+        }
+    }
+
+    async fn forget(&mut self) {
+        if let Err(error) = self.shared.tiers.state.drop_cursor(self.socket.user, self.id).await {
+            tracing::warn!(%error, "a socket's note cannot be dropped");
+        }
+    }
+}
+
+async fn next_live(live: Option<&mut Box<dyn Subscription>>) -> Option<BusEvent> {
+    match live {
+        Some(live) => live.next().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,28 @@
+//! How clients talk to Slipstream: WebSocket and HTTP. Authentication, the wire protocol, the hub that brings replies
+//! to sockets, and the console page.
+//!
+//! Reads through `projections`, writes through `commands`; holds no SQL and decides no rule.
+
+mod auth;
+mod catalogue;
+mod gateway;
+mod http;
+mod hub;
+mod meters;
+pub mod protocol;
+mod refusal;
+mod settings;
+mod shared;
+mod socket;
+
+pub use auth::{Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake};
+pub use catalogue::{Catalogue, UnknownName};
+pub use gateway::{Check, Gateway, GatewayDeps, GatewayError, RenderMetrics};
+pub use settings::Settings;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The lock of plain data: whoever panicked while holding it left the data whole, as each change is one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

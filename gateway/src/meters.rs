@@ -1,0 +1,37 @@
+//! What the gateway counts. Labels come from fixed sets only.
+
+use metrics::{counter, gauge};
+
+/// One socket more; one less when it is dropped.
+pub(crate) struct OpenSocket(());
+
+impl OpenSocket {
+    pub(crate) fn count() -> Self {
+        gauge!("slipstream_sockets").increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        gauge!("slipstream_sockets").decrement(1.0);
+    }
+}
+
+pub(crate) fn frame_in(kind: &'static str) {
+    counter!("slipstream_frames_total", "direction" => "in", "type" => kind).increment(1);
+}
+
+pub(crate) fn frame_out(kind: &'static str) {
+    counter!("slipstream_frames_total", "direction" => "out", "type" => kind).increment(1);
+}
+
+/// Output was missing and was read from a lower tier: `hot` or `log`.
+pub(crate) fn repair(tier: &'static str) {
+    counter!("slipstream_repairs_total", "tier" => tier).increment(1);
+}
+
+/// A terminal frame was sent before the transcript had the message.
+pub(crate) fn terminal_wait_timed_out() {
+    counter!("slipstream_terminal_waits_timed_out_total").increment(1);
+}

@@ -1,0 +1,227 @@
+//! What clients send.
+
+use slipstream_domain::{ConversationId, GenerationId};
+
+use super::fields::{Fields, echo, optional, required};
+use super::{ChatFrame, FrameError};
+
+/// A frame from a client.
+#[derive(Debug)]
+pub enum ClientFrame {
+    /// `ai_chat_request`, right or wrong: a wrong one has an answer of its own.
+    Chat(Box<ChatFrame>),
+    /// `ai_chat_cancel`.
+    Cancel(CancelTarget),
+    /// `typing`.
+    Typing(ConversationId),
+    /// `ping`.
+    Ping,
+    /// A frame about files or images, which this server does not take yet.
+    NotOffered(Box<NotOffered>),
+}
+
+/// What `ai_chat_cancel` stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelTarget {
+    /// One reply.
+    Generation(GenerationId),
+    /// What is being made in a conversation.
+    Conversation(ConversationId),
+    /// Everything of the sender.
+    All,
+}
+
+/// A frame about files or images with the fields that its answer repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the fields of the wire protocol")]
+pub struct NotOffered {
+    pub kind: NotOfferedKind,
+    pub conversation_id: Option<String>,
+    pub attachment_id: Option<String>,
+    pub draft_id: Option<String>,
+    pub batch_id: Option<String>,
+}
+
+/// What a frame about files or images wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOfferedKind {
+    /// Begin an upload.
+    UploadBegin,
+    /// Tell of an upload under way.
+    UploadReport,
+    /// End an upload.
+    UploadEnd,
+    /// Fetch a file from elsewhere.
+    Fetch,
+    /// Make an image.
+    Image,
+    /// Any other file business.
+    OtherAsset,
+}
+
+/// Every type a client may send.
+pub(super) const KNOWN_TYPES: [&str; 16] = [
+    "ai_chat_request",
+    "ai_chat_cancel",
+    "typing",
+    "ping",
+    "asset_attached",
+    "asset_paste",
+    "asset_upload_prepare",
+    "asset_upload_progress",
+    "asset_upload_complete",
+    "asset_upload_complete_error",
+    "asset_upload_abort",
+    "asset_upload_request",
+    "asset_fetch_request",
+    "asset_batch_upload",
+    "asset_deleted",
+    "image_gen_request",
+];
+
+impl ClientFrame {
+    /// A frame out of a client's text.
+    ///
+    /// # Errors
+    /// See [`FrameError`]. A wrong `ai_chat_request` is no error here: it carries its own.
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let fields = Fields::find(text)?;
+        let kind: String = required(fields.r#type, "type", "the name of a frame such as ai_chat_request")?;
+        match kind.as_str() {
+            "ai_chat_request" => Ok(Self::Chat(Box::new(ChatFrame::parse(&fields)))),
+            "ai_chat_cancel" => cancel_target(&fields).map(Self::Cancel),
+            "typing" => {
+                required(fields.conversation_id, "conversationId", RIGHT_CONVERSATION).map(Self::Typing)
+            }
+            "ping" => Ok(Self::Ping),
+            "asset_attached" | "asset_paste" | "asset_upload_prepare" | "asset_upload_request" => {
+                Ok(Self::not_offered(NotOfferedKind::UploadBegin, &fields))
+            }
+            "asset_upload_progress" | "asset_upload_abort" => {
+                Ok(Self::not_offered(NotOfferedKind::UploadReport, &fields))
+            }
+            "asset_upload_complete" | "asset_upload_complete_error" => {
+                Ok(Self::not_offered(NotOfferedKind::UploadEnd, &fields))
+            }
+            "asset_fetch_request" => Ok(Self::not_offered(NotOfferedKind::Fetch, &fields)),
+            "asset_batch_upload" | "asset_deleted" => {
+                Ok(Self::not_offered(NotOfferedKind::OtherAsset, &fields))
+            }
+            "image_gen_request" => Ok(Self::not_offered(NotOfferedKind::Image, &fields)),
+            _ => Err(FrameError::UnknownType(kind.chars().take(64).collect())),
+        }
+    }
+
+    /// The type's name for a metric: one of a fixed set.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Chat(_) => "ai_chat_request",
+            Self::Cancel(_) => "ai_chat_cancel",
+            Self::Typing(_) => "typing",
+            Self::Ping => "ping",
+            Self::NotOffered(frame) => match frame.kind {
+                NotOfferedKind::UploadBegin
+                | NotOfferedKind::UploadReport
+                | NotOfferedKind::UploadEnd
+                | NotOfferedKind::Fetch
+                | NotOfferedKind::OtherAsset => "asset",
+                NotOfferedKind::Image => "image_gen_request",
+            },
+        }
+    }
+
+    fn not_offered(kind: NotOfferedKind, fields: &Fields<'_>) -> Self {
+        Self::NotOffered(Box::new(NotOffered {
+            kind,
+            conversation_id: echo(fields.conversation_id),
+            attachment_id: echo(fields.attachment_id),
+            draft_id: echo(fields.draft_id),
+            batch_id: echo(fields.batch_id),
+        }))
+    }
+}
+
+const RIGHT_CONVERSATION: &str = "the id of one of your conversations";
+
+fn cancel_target(fields: &Fields<'_>) -> Result<CancelTarget, FrameError> {
+    let generation = optional(fields.generation_id, "generationId", "the id of a generation")?;
+    let conversation = optional(fields.conversation_id, "conversationId", RIGHT_CONVERSATION)?;
+    Ok(match (generation, conversation) {
+        (Some(generation), _) => CancelTarget::Generation(generation),
+        (None, Some(conversation)) => CancelTarget::Conversation(conversation),
+        (None, None) => CancelTarget::All,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        ClientFrame::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_frame_is_told_what_one_is() {
+        for text in ["", "hello", "[]", "7", "{", r#"{"type":"ping"} x"#, r#"{"type":"ping","type":"ping"}"#]
+        {
+            assert!(
+                refused(text).starts_with("a frame must be one JSON object"),
+                "{text}: {}",
+                refused(text)
+            );
+        }
+        assert!(refused("{}").starts_with("type is missing"));
+        assert!(refused(r#"{"type":7}"#).starts_with("type must be the name of a frame"));
+    }
+
+    #[test]
+    fn an_unknown_type_is_named_with_those_that_are_known() {
+        let error = ClientFrame::parse(r#"{"type":"subscribe"}"#).unwrap_err();
+        assert_eq!(error.code().as_str(), "unknown_type");
+        assert!(error.to_string().contains("`subscribe`") && error.to_string().contains("ai_chat_request"));
+    }
+
+    #[test]
+    fn every_known_type_is_a_frame() {
+        for kind in KNOWN_TYPES {
+            let conversation = "0190163d-8694-739b-aea5-966c26f8ad91";
+            let text = format!(r#"{{"type":"{kind}","conversationId":"{conversation}"}}"#);
+            assert!(ClientFrame::parse(&text).is_ok(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_cancel_names_a_generation_a_conversation_or_nothing() {
+        let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+        let target = |text: &str| match ClientFrame::parse(text) {
+            Ok(ClientFrame::Cancel(target)) => target,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(target(r#"{"type":"ai_chat_cancel"}"#), CancelTarget::All);
+        assert_eq!(
+            target(&format!(r#"{{"type":"ai_chat_cancel","conversationId":"{id}"}}"#)),
+            CancelTarget::Conversation(id.parse().unwrap())
+        );
+        assert_eq!(
+            target(&format!(r#"{{"type":"ai_chat_cancel","generationId":"{id}"}}"#)),
+            CancelTarget::Generation(id.parse().unwrap())
+        );
+        assert_eq!(
+            refused(r#"{"type":"ai_chat_cancel","generationId":"x"}"#),
+            "generationId must be the id of a generation"
+        );
+    }
+
+    #[test]
+    fn a_file_frame_keeps_what_its_answer_repeats() {
+        let frame =
+            ClientFrame::parse(r#"{"type":"asset_attached","draftId":"d","batchId":7,"size":1}"#).unwrap();
+        let ClientFrame::NotOffered(frame) = frame else { panic!("{frame:?}") };
+        assert_eq!(
+            (frame.kind, frame.draft_id.as_deref(), frame.batch_id),
+            (NotOfferedKind::UploadBegin, Some("d"), None)
+        );
+    }
+}

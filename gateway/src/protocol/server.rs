@@ -1,0 +1,284 @@
+//! What clients get.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use slipstream_domain::{ConversationId, UserId};
+use uuid::Uuid;
+
+use super::ErrorCode;
+
+/// A frame to a client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub enum ServerFrame {
+    #[serde(rename = "ai_chat_chunk")]
+    ChatChunk(ChatChunk),
+    #[serde(rename = "ai_chat_response")]
+    ChatResponse(ChatResponse),
+    #[serde(rename = "ai_chat_error")]
+    ChatError(ChatError),
+    #[serde(rename = "pong", rename_all = "camelCase")]
+    Pong { user_id: UserId },
+    #[serde(rename = "typing", rename_all = "camelCase")]
+    Typing { conversation_id: ConversationId, user_id: UserId },
+    #[serde(rename = "error")]
+    Error(ErrorFrame),
+    #[serde(rename = "asset_upload_error")]
+    AssetUploadError(AssetError),
+    #[serde(rename = "asset_upload_complete_error")]
+    AssetUploadCompleteError(AssetError),
+    #[serde(rename = "asset_fetch_error")]
+    AssetFetchError(AssetError),
+    #[serde(rename = "image_gen_error")]
+    ImageGenError(AssetError),
+}
+
+/// What every chat frame says of its reply. A refused request has no more than the client gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct ChatHead {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<String>,
+    pub user_id: UserId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+}
+
+/// A piece of a reply: of its text, or of the thinking before it, never both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatChunk {
+    /// Of which reply.
+    #[serde(flatten)]
+    pub head: Arc<ChatHead>,
+    /// Always false.
+    pub done: bool,
+    /// The conversation's title, on the first chunk of a new chat only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The standing instructions, on the first chunk of a new chat only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<String>,
+    /// Text to append.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<String>,
+    /// Whether this piece is thinking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_thinking: Option<bool>,
+    /// Thinking to append.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_text: Option<String>,
+    /// How long the model has thought, in milliseconds: so far, or in all once text comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_duration: Option<u64>,
+}
+
+/// The end of a reply that has a text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatResponse {
+    /// Of which reply.
+    #[serde(flatten)]
+    pub head: Arc<ChatHead>,
+    /// The full text.
+    pub chunk: String,
+    /// All thinking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_text: Option<String>,
+    /// How long the model thought, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_duration: Option<u64>,
+    /// Tokens in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<u64>,
+    /// Always true.
+    pub done: bool,
+}
+
+/// The end of a reply that failed or has no text, or a refused request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatError {
+    /// Of which reply or request.
+    #[serde(flatten)]
+    pub head: Arc<ChatHead>,
+    /// What a person should know.
+    pub message: String,
+    /// The reply's status, or the code of the refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_reason: Option<String>,
+    /// Tokens in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<u64>,
+    /// Always true.
+    pub done: bool,
+}
+
+/// Why a frame was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorFrame {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people.
+    pub message: String,
+    /// What the operator finds in the log.
+    pub request_id: Uuid,
+    /// When it may be worth trying again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// Why a frame about a file or an image was not carried out, with the fields the client gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct AssetError {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachment_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<String>,
+    pub user_id: UserId,
+    pub success: bool,
+    pub error: String,
+    pub code: ErrorCode,
+}
+
+impl ServerFrame {
+    /// The type's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ChatChunk(_) => "ai_chat_chunk",
+            Self::ChatResponse(_) => "ai_chat_response",
+            Self::ChatError(_) => "ai_chat_error",
+            Self::Pong { .. } => "pong",
+            Self::Typing { .. } => "typing",
+            Self::Error(_) => "error",
+            Self::AssetUploadError(_) => "asset_upload_error",
+            Self::AssetUploadCompleteError(_) => "asset_upload_complete_error",
+            Self::AssetFetchError(_) => "asset_fetch_error",
+            Self::ImageGenError(_) => "image_gen_error",
+        }
+    }
+}
+
+impl ChatChunk {
+    /// A piece of text.
+    #[must_use]
+    pub fn text(head: Arc<ChatHead>, text: String, thinking_ms: Option<u64>) -> Self {
+        Self {
+            head,
+            done: false,
+            title: None,
+            system_prompt: None,
+            chunk: Some(text),
+            is_thinking: Some(false),
+            thinking_text: None,
+            thinking_duration: thinking_ms,
+        }
+    }
+
+    /// A piece of thinking.
+    #[must_use]
+    pub fn thinking(head: Arc<ChatHead>, text: String, thinking_ms: Option<u64>) -> Self {
+        Self {
+            chunk: None,
+            is_thinking: Some(true),
+            thinking_text: Some(text),
+            ..Self::text(head, String::new(), thinking_ms)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn head() -> Arc<ChatHead> {
+        Arc::new(ChatHead {
+            conversation_id: Some("c".into()),
+            user_id: UserId::from_uuid(Uuid::from_u128(1)),
+            provider: Some("openai".into()),
+            model: Some("gpt-5-nano".into()),
+            temperature: Some(0.5),
+            top_p: None,
+        })
+    }
+
+    fn golden(frame: &ServerFrame, golden: &Value) {
+        assert_eq!(&serde_json::to_value(frame).unwrap(), golden);
+        assert_eq!(&serde_json::from_value::<ServerFrame>(golden.clone()).unwrap(), frame);
+        assert_eq!(golden["type"], frame.name());
+    }
+
+    #[test]
+    fn a_text_chunk_has_no_thinking_text_and_says_how_long_the_thinking_took() {
+        golden(
+            &ServerFrame::ChatChunk(ChatChunk::text(head(), "hi".into(), Some(1200))),
+            &json!({
+                "type": "ai_chat_chunk", "conversationId": "c", "userId": "00000000-0000-0000-0000-000000000001",
+                "provider": "openai", "model": "gpt-5-nano", "temperature": 0.5, "done": false,
+                "chunk": "hi", "isThinking": false, "thinkingDuration": 1200,
+            }),
+        );
+    }
+
+    #[test]
+    fn a_thinking_chunk_has_no_text() {
+        golden(
+            &ServerFrame::ChatChunk(ChatChunk::thinking(head(), "hm".into(), None)),
+            &json!({
+                "type": "ai_chat_chunk", "conversationId": "c", "userId": "00000000-0000-0000-0000-000000000001",
+                "provider": "openai", "model": "gpt-5-nano", "temperature": 0.5, "done": false,
+                "thinkingText": "hm", "isThinking": true,
+            }),
+        );
+    }
+
+    #[test]
+    fn ends_say_done_and_absent_fields_are_omitted() {
+        golden(
+            &ServerFrame::ChatResponse(ChatResponse {
+                head: head(),
+                chunk: "hi".into(),
+                thinking_text: None,
+                thinking_duration: None,
+                usage: Some(7),
+                done: true,
+            }),
+            &json!({
+                "type": "ai_chat_response", "conversationId": "c", "userId": "00000000-0000-0000-0000-000000000001",
+                "provider": "openai", "model": "gpt-5-nano", "temperature": 0.5, "chunk": "hi", "usage": 7, "done": true,
+            }),
+        );
+        golden(
+            &ServerFrame::Error(ErrorFrame {
+                code: ErrorCode::BadFrame,
+                message: "m".into(),
+                request_id: Uuid::nil(),
+                retry_after_ms: None,
+            }),
+            &json!({"type": "error", "code": "bad_frame", "message": "m", "requestId": Uuid::nil()}),
+        );
+        golden(
+            &ServerFrame::Pong { user_id: UserId::from_uuid(Uuid::nil()) },
+            &json!({"type": "pong", "userId": Uuid::nil()}),
+        );
+    }
+}

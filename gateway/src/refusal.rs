@@ -1,0 +1,107 @@
+//! From what went wrong inside to what a client is told: one total function. A client learns nothing of our insides;
+//! the operator finds the cause in the log, where it is written once.
+
+use slipstream_commands::CommandError;
+use slipstream_projections::QueryError;
+
+use crate::auth::AuthenticationError;
+use crate::catalogue::UnknownName;
+use crate::protocol::{ErrorCode, FrameError};
+
+/// A no, as a client is told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+/// After this long it is worth trying again what did not answer: the log's own retries are over by then.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+impl Refusal {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after_ms: None }
+    }
+
+    fn unavailable() -> Self {
+        let message = "The server cannot do this for now; try again.";
+        Self { retry_after_ms: Some(RETRY_AFTER_MS), ..Self::new(ErrorCode::Unavailable, message) }
+    }
+
+    fn internal() -> Self {
+        Self::new(ErrorCode::Internal, "The server made a mistake; the operator finds it in the log.")
+    }
+}
+
+impl From<FrameError> for Refusal {
+    fn from(error: FrameError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<UnknownName> for Refusal {
+    fn from(unknown: UnknownName) -> Self {
+        Self::new(ErrorCode::BadFrame, unknown.message)
+    }
+}
+
+impl From<CommandError> for Refusal {
+    fn from(error: CommandError) -> Self {
+        match &error {
+            CommandError::NotFound("conversation") => Self::new(
+                ErrorCode::NotFound,
+                "no such conversation: conversationId must be `new-chat` or the id of one of your conversations",
+            ),
+            CommandError::NotFound(_) => Self::new(ErrorCode::NotFound, error.to_string()),
+            CommandError::UnknownParent(_) => Self::new(ErrorCode::BadFrame, error.to_string()),
+            CommandError::Busy | CommandError::QueueFull => Self::new(ErrorCode::Busy, error.to_string()),
+            CommandError::Ended { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
+            CommandError::Contended => Self {
+                retry_after_ms: Some(RETRY_AFTER_MS),
+                ..Self::new(ErrorCode::Conflict, error.to_string())
+            },
+            CommandError::Erased => Self::new(ErrorCode::Forbidden, error.to_string()),
+            CommandError::TooLarge => Self::new(ErrorCode::TooLarge, error.to_string()),
+            CommandError::Unavailable(_) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a use case is unavailable");
+                Self::unavailable()
+            }
+            CommandError::Fenced { .. }
+            | CommandError::OutOfOrder { .. }
+            | CommandError::Unreadable(_)
+            | CommandError::Damaged(_)
+            | CommandError::Inner(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a use case failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<QueryError> for Refusal {
+    fn from(error: QueryError) -> Self {
+        match &error {
+            QueryError::Unavailable(_) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a query is unavailable");
+                Self::unavailable()
+            }
+            QueryError::Unreadable(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a query failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<AuthenticationError> for Refusal {
+    fn from(error: AuthenticationError) -> Self {
+        match &error {
+            AuthenticationError::Unauthenticated(wanted) => Self::new(ErrorCode::Unauthorized, *wanted),
+            AuthenticationError::Unavailable(_) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "authentication is unavailable");
+                Self::unavailable()
+            }
+        }
+    }
+}

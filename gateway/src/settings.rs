@@ -1,0 +1,46 @@
+//! What an operator may set of the gateway. Everything else is a constant beside its use.
+
+use std::time::Duration;
+
+/// The gateway's settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Values of the `Origin` header that may open a socket, such as `https://chat.example.com`. Without any, every
+    /// origin may, from loopback only. Clients that send no `Origin` (those that are no browsers) are not asked.
+    pub allowed_origins: Vec<String>,
+    /// Sockets of one user in this process; one more is closed with 4029.
+    pub sockets_per_user: usize,
+    /// Frames a second of one socket, and twice as many at once; more close it with 4029.
+    pub frames_per_second: u32,
+    /// Bytes of one message from a client; more close the socket with 1009.
+    pub max_frame_bytes: usize,
+    /// Replies under way at once on one socket.
+    pub max_in_flight: u32,
+    /// How long authentication may take before the socket is closed with 4001.
+    pub authentication: Duration,
+    /// How long a client may take nothing of what is written to it before it is closed with 4008.
+    pub stall: Duration,
+    /// How long a client has to take our close frame and answer it before the connection is cut.
+    pub goodbye: Duration,
+    /// Seconds between pings.
+    pub ping_every: u32,
+    /// Seconds a client has to answer a ping before it is closed with 4010.
+    pub ping_answer: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            allowed_origins: Vec::new(),
+            sockets_per_user: 100,
+            frames_per_second: 2_000,
+            max_frame_bytes: 4 * 1024 * 1024,
+            max_in_flight: 8,
+            authentication: Duration::from_secs(10),
+            stall: Duration::from_secs(15),
+            goodbye: Duration::from_secs(2),
+            ping_every: 25,
+            ping_answer: 10,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What every socket and every HTTP request needs, in one place.
+
+use std::sync::Arc;
+
+use slipstream_commands::Commands;
+use slipstream_commands::ports::Ids;
+use slipstream_projections::ReadModels;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::Authenticate;
+use crate::catalogue::Catalogue;
+use crate::gateway::{Check, RenderMetrics};
+use crate::hub::{Ends, Tiers};
+use crate::settings::Settings;
+use crate::socket::{Connections, Heartbeats};
+
+/// The surroundings of a socket or a request.
+pub(crate) struct Shared {
+    pub(crate) app: Commands,
+    pub(crate) models: ReadModels,
+    pub(crate) tiers: Tiers,
+    pub(crate) catalogue: Arc<dyn Catalogue>,
+    pub(crate) authenticate: Arc<dyn Authenticate>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) settings: Settings,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) render_metrics: RenderMetrics,
+    pub(crate) ends: Arc<Ends>,
+    pub(crate) heartbeats: Arc<Heartbeats>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) drain: CancellationToken,
+}

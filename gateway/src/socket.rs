@@ -1,0 +1,107 @@
+//! A client's WebSocket: let in, read, written, pinged, closed. One task a socket; bounded both ways.
+//!
+//! Knows frames, not replies: those are the hub's, which puts into the socket's outbox what is to be written.
+
+mod accept;
+mod answer;
+mod close;
+mod connections;
+mod heartbeat;
+mod outbox;
+mod session;
+mod token_bucket;
+mod writer;
+
+use std::sync::{Arc, Mutex};
+
+use slipstream_domain::{GenerationId, UserId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+use self::close::End;
+use self::heartbeat::Pulse;
+use crate::lock;
+use crate::protocol::ServerFrame;
+
+pub(crate) use accept::accept;
+pub(crate) use connections::Connections;
+pub(crate) use heartbeat::Heartbeats;
+pub(crate) use outbox::{Delta, Reply};
+
+/// An authenticated socket, as everybody but its own task sees it.
+pub(crate) struct Socket {
+    /// Names the connection.
+    pub(crate) id: Uuid,
+    /// Whose it is.
+    pub(crate) user: UserId,
+    /// What its client shows again when it comes back.
+    pub(crate) fingerprint: [u8; 32],
+    pulse: Arc<Pulse>,
+    /// A permit for each reply that may be under way.
+    in_flight: Arc<Semaphore>,
+    replies: Mutex<Vec<GenerationId>>,
+}
+
+/// A reply that is under way on a socket, until this is dropped.
+pub(crate) struct UnderWay {
+    socket: Arc<Socket>,
+    generation: GenerationId,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Socket {
+    /// Puts a frame for the client; nothing happens once the socket has ended.
+    pub(crate) fn frame(&self, frame: &ServerFrame) {
+        self.pulse.outbox.frame(frame, None);
+    }
+
+    /// Puts the last frames of a reply; [`Reply::ended`] tells when the very last has been written.
+    pub(crate) fn end_reply(&self, frames: &[ServerFrame], reply: &Arc<Reply>) {
+        if let Some((last, before)) = frames.split_last() {
+            for frame in before {
+                self.frame(frame);
+            }
+            self.pulse.outbox.frame(last, Some(reply.clone()));
+        }
+    }
+
+    /// Puts output of a reply.
+    pub(crate) fn delta(&self, delta: Delta) {
+        self.pulse.outbox.delta(delta);
+    }
+
+    /// Waits until there is room for more than a delta, or the socket has ended. Cancel-safe.
+    pub(crate) async fn room(&self) {
+        self.pulse.outbox.room().await;
+    }
+
+    /// Waits for the socket's end, and says which. Cancel-safe.
+    pub(crate) async fn ended(&self) -> End {
+        self.pulse.outbox.ended().await
+    }
+
+    /// The replies under way on it.
+    pub(crate) fn replies(&self) -> Vec<GenerationId> {
+        lock(&self.replies).clone()
+    }
+
+    /// Books a reply as under way.
+    pub(crate) fn under_way(
+        self: &Arc<Self>,
+        generation: GenerationId,
+        permit: OwnedSemaphorePermit,
+    ) -> UnderWay {
+        lock(&self.replies).push(generation);
+        UnderWay { socket: self.clone(), generation, _permit: permit }
+    }
+
+    fn end(&self, end: End) {
+        self.pulse.outbox.end(end);
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        lock(&self.socket.replies).retain(|generation| *generation != self.generation);
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether an upgraded connection becomes a socket: origin, authentication, the user's number of sockets.
+//!
+//! Nothing is read until that is decided: what the client sends meanwhile waits in the connection, in order, and cannot
+//! grow past what the kernel keeps for it. A no is a close code, because a browser shows its page no HTTP status.
+
+use std::sync::Arc;
+
+use axum::extract::ws::{Message, WebSocket};
+use axum::http::header;
+use tokio::time::timeout;
+
+use super::close::Close;
+use super::connections::Counted;
+use super::session::Session;
+use crate::auth::{AuthenticationError, Caller, Handshake, fingerprint};
+use crate::meters::OpenSocket;
+use crate::settings::Settings;
+use crate::shared::Shared;
+
+/// Serves an upgraded connection to its end.
+pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Handshake) {
+    let admitted = tokio::select! {
+        () = shared.drain.cancelled() => Err(Close::DRAINING),
+        admitted = admit(&shared, &handshake) => admitted,
+    };
+    match admitted {
+        Ok((caller, counted)) => {
+            let fingerprint = fingerprint(&caller, &handshake.headers);
+            drop(handshake);
+            let _open = OpenSocket::count();
+            Session::new(shared, caller.user, fingerprint, counted).run(ws).await;
+        }
+        Err(close) => {
+            let goodbye = async {
+                if ws.send(Message::Close(Some(close.frame()))).await.is_ok() {
+                    while let Some(Ok(_)) = ws.recv().await {}
+                }
+            };
+            // Whether the client waited for it makes no difference.
+            drop(timeout(shared.settings.goodbye, goodbye).await);
+        }
+    }
+}
+
+async fn admit(shared: &Shared, handshake: &Handshake) -> Result<(Caller, Counted), Close> {
+    if !origin_allowed(&shared.settings, handshake) {
+        return Err(Close::ORIGIN);
+    }
+    let authenticated = timeout(shared.settings.authentication, shared.authenticate.authenticate(handshake));
+    let caller = match authenticated.await {
+        Ok(Ok(caller)) => caller,
+        Ok(Err(AuthenticationError::Unauthenticated(_))) | Err(_) => return Err(Close::NOT_AUTHENTICATED),
+        Ok(Err(error @ AuthenticationError::Unavailable(_))) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a socket cannot be authenticated");
+            return Err(Close::UNAVAILABLE);
+        }
+    };
+    let counted = shared.connections.count(caller.user, shared.settings.sockets_per_user);
+    Ok((caller, counted.ok_or(Close::TOO_MANY_SOCKETS)?))
+}
+
+fn origin_allowed(settings: &Settings, handshake: &Handshake) -> bool {
+    let Some(origin) = handshake.headers.get(header::ORIGIN) else { return true };
+    if settings.allowed_origins.is_empty() {
+        return handshake.peer.ip().to_canonical().is_loopback();
+    }
+    settings.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, Uri};
+
+    use super::*;
+
+    fn allowed(list: &[&str], peer: &str, origin: Option<&'static str>) -> bool {
+        let mut headers = HeaderMap::new();
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+        }
+        let allowed_origins = list.iter().map(|&origin| origin.to_owned()).collect();
+        let settings = Settings { allowed_origins, ..Settings::default() };
+        let handshake = Handshake { peer: peer.parse().unwrap(), uri: Uri::from_static("/"), headers };
+        origin_allowed(&settings, &handshake)
+    }
+
+    #[test]
+    fn without_a_list_every_origin_may_from_this_machine_only() {
+        assert!(allowed(&[], "127.0.0.1:1", Some("https://any.example")));
+        assert!(allowed(&[], "[::ffff:127.0.0.1]:1", Some("https://any.example")));
+        assert!(!allowed(&[], "192.0.2.1:1", Some("https://any.example")));
+    }
+
+    #[test]
+    fn with_a_list_only_those_on_it_may_and_clients_that_are_no_browsers() {
+        let list = ["https://chat.example.com"];
+        assert!(allowed(&list, "192.0.2.1:1", Some("https://chat.example.com")));
+        assert!(!allowed(&list, "127.0.0.1:1", Some("https://chat.example.com.evil.example")));
+        assert!(allowed(&list, "192.0.2.1:1", None));
+    }
+}

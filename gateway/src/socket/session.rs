@@ -1,0 +1,124 @@
+//! The life of one socket, in one task: reading, writing and what its user's other sockets tell, until one of them, the
+//! heartbeat or the drain ends it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt, StreamExt};
+use slipstream_domain::UserId;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+
+use super::close::{Close, End};
+use super::connections::Counted;
+use super::heartbeat::Pulse;
+use super::token_bucket::TokenBucket;
+use super::{Socket, answer, writer};
+use crate::hub;
+use crate::shared::Shared;
+
+/// How long replies under way have to note where the socket stood.
+const NOTES: Duration = Duration::from_secs(1);
+
+pub(super) struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) socket: Arc<Socket>,
+    _counted: Counted,
+}
+
+impl Session {
+    pub(super) fn new(shared: Arc<Shared>, user: UserId, fingerprint: [u8; 32], counted: Counted) -> Self {
+        let socket = Socket {
+            id: shared.ids.uuid(),
+            user,
+            fingerprint,
+            pulse: Arc::new(Pulse::default()),
+            in_flight: Arc::new(Semaphore::new(shared.settings.max_in_flight as usize)),
+            replies: Mutex::default(),
+        };
+        Self { shared, socket: Arc::new(socket), _counted: counted }
+    }
+
+    pub(super) async fn run(self, ws: WebSocket) {
+        let Self { shared, socket, _counted } = &self;
+        shared.heartbeats.watch(&socket.pulse);
+        self.take_over();
+        let (mut sink, mut stream) = ws.split();
+        tokio::select! {
+            () = writer::write(&mut sink, &socket.pulse, &shared.heartbeats, shared.settings.stall) => {}
+            () = self.read(&mut stream) => {}
+            () = hub::relay_to(shared, socket) => {}
+            () = shared.drain.cancelled() => socket.end(End::Ours(Close::DRAINING)),
+            // By the heartbeat, or by whoever put too much: the writer may be stuck.
+            _ = socket.ended() => {}
+        }
+        socket.end(End::Broken);
+        // The notes are made before the close is answered: a client that waits for the answer finds them.
+        let notes = socket.in_flight.acquire_many(shared.settings.max_in_flight);
+        if timeout(NOTES, notes).await.is_err() {
+            tracing::warn!("a socket's replies did not note where it stood in time");
+        }
+        // A client that does not wait for our leave misses nothing by it.
+        drop(timeout(shared.settings.goodbye, part(socket.ended().await, sink, stream)).await);
+    }
+
+    /// A client that comes back asks for nothing; it gets what its earlier socket had under way.
+    fn take_over(&self) {
+        if let Ok(permit) = self.socket.in_flight.clone().try_acquire_owned() {
+            self.shared.tasks.spawn(hub::take_over(self.shared.clone(), self.socket.clone(), permit));
+        }
+    }
+
+    /// Reads until the client ends the socket or gives a reason to.
+    async fn read(&self, stream: &mut SplitStream<WebSocket>) {
+        let mut bucket = TokenBucket::full(self.shared.settings.frames_per_second, Instant::now());
+        while let Some(message) = stream.next().await {
+            self.socket.pulse.alive();
+            if !bucket.take(Instant::now()) {
+                return self.socket.end(End::Ours(Close::TOO_MANY_FRAMES));
+            }
+            match message {
+                Ok(Message::Text(text)) => answer::text(self, &text).await,
+                Ok(Message::Binary(_)) => answer::binary(self),
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                Ok(Message::Close(close)) => {
+                    return self.socket.end(End::Theirs(close.map(|close| close.code)));
+                }
+                Err(error) => return self.socket.end(read_end(error)),
+            }
+        }
+        self.socket.end(End::Broken);
+    }
+}
+
+/// What a failed read means for the socket (RFC 6455, 7.4.1 and 8.1).
+fn read_end(error: axum::Error) -> End {
+    let Ok(error) = error.into_inner().downcast::<Error>() else { return End::Broken };
+    if matches!(*error, Error::Utf8(_)) {
+        End::Ours(Close::INVALID_UTF8)
+    } else if matches!(*error, Error::Capacity(_)) {
+        End::Ours(Close::FRAME_TOO_LARGE)
+    } else if matches!(*error, Error::Protocol(ref what) if *what != ProtocolError::ResetWithoutClosingHandshake)
+    {
+        End::Ours(Close::PROTOCOL)
+    } else {
+        End::Broken
+    }
+}
+
+/// Takes leave: says why we close, or sends the answer to the client's close, which the socket has ready.
+async fn part(end: End, mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>) {
+    match end {
+        End::Ours(close) => {
+            if sink.send(Message::Close(Some(close.frame()))).await.is_ok() {
+                while let Some(Ok(_)) = stream.next().await {}
+            }
+        }
+        End::Theirs(_) => drop(sink.close().await),
+        End::Broken => {}
+    }
+}

@@ -1,0 +1,185 @@
+//! HTTP beside the sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde_json::Value;
+use slipstream_gateway::Check;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::world::{PATIENCE, Twist, World};
+
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Response {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+    }
+}
+
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Response {
+    request(address, &format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")).await
+}
+
+async fn request(address: SocketAddr, head: &str) -> Response {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut text)).await.expect("an answer").unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Response { status, head: head.replace("\r\n", "\n"), body: body.to_owned() }
+}
+
+/// The head of the answer to an upgrade with these header lines more.
+pub(crate) async fn upgrade(address: SocketAddr, lines: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let version = if lines.contains("version") { "" } else { "sec-websocket-version: 13\r\n" };
+    let head = format!(
+        "GET /?email=a@example.com HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{version}{lines}\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let read = timeout(PATIENCE, stream.read(&mut answer)).await.expect("an answer").unwrap();
+    String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_told() {
+    let world = World::start().await;
+    let health = get(world.address, "/health").await;
+    assert_eq!((health.status, &health.json()["status"]), (200, &Value::from("ok")));
+    assert!(health.json()["processingTime"].as_str().unwrap().ends_with("ms"));
+    assert_eq!(get(world.address, "/livez").await.status, 200);
+    assert_eq!(get(world.address, "/metrics").await.body, "slipstream_up 1\n");
+    assert!(get(world.address, "/console").await.body.contains("<title>Slipstream console</title>"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn readiness_names_each_dependency_and_ends_with_the_drain() {
+    let check = |name, answer: Result<(), String>| Check {
+        name,
+        ask: Arc::new(move || {
+            let answer = answer.clone();
+            Box::pin(async move { answer })
+        }),
+    };
+    let ready = World::with(Twist { checks: vec![check("log", Ok(()))], ..Twist::default() }).await;
+    let response = get(ready.address, "/readyz").await;
+    assert_eq!(
+        (response.status, response.body.as_str()),
+        (200, r#"{"status":"ok","checks":[{"name":"log","ready":true}]}"#)
+    );
+    ready.end().await;
+    let checks = vec![check("log", Ok(())), check("queue", Err("no answer".into()))];
+    let unready = World::with(Twist { checks, ..Twist::default() }).await;
+    let response = get(unready.address, "/readyz").await;
+    assert_eq!((response.status, &response.json()["checks"][1]["reason"]), (503, &Value::from("no answer")));
+    unready.end().await;
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_and_a_sane_one_is_kept() {
+    let world = World::start().await;
+    let made = get(world.address, "/health").await;
+    assert!(made.header("x-request-id").unwrap().parse::<uuid::Uuid>().is_ok());
+    let head = "GET /health HTTP/1.1\r\nhost: test\r\nconnection: close\r\nx-request-id: mine-1\r\n\r\n";
+    assert_eq!(request(world.address, head).await.header("x-request-id"), Some("mine-1"));
+    let long = format!(
+        "GET /health HTTP/1.1\r\nhost: test\r\nconnection: close\r\nx-request-id: {}\r\n\r\n",
+        "x".repeat(200)
+    );
+    assert_ne!(request(world.address, &long).await.header("x-request-id"), Some("x".repeat(200).as_str()));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_users_conversations_and_messages_come_in_pages() {
+    let world = World::start().await;
+    let mut client = world.client("a@example.com").await;
+    for prompt in ["first", "second", "third"] {
+        client.ask("new-chat", prompt).await;
+        let mut owner = world.worker().await;
+        owner.say("answer").await;
+        owner.complete().await;
+        client.next_of("ai_chat_response").await;
+    }
+    let mut titles = Vec::new();
+    let mut conversation = String::new();
+    let mut cursor = String::new();
+    loop {
+        let page = get(world.address, &format!("/v1/conversations?email=a@example.com&limit=2{cursor}"))
+            .await
+            .json();
+        for item in page["items"].as_array().unwrap() {
+            titles.push(item["title"].as_str().unwrap().to_owned());
+            item["id"].as_str().unwrap().clone_into(&mut conversation);
+        }
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(titles, ["third", "second", "first"]);
+    let page = get(world.address, &format!("/v1/conversations/{conversation}/messages?email=a@example.com"))
+        .await
+        .json();
+    let said: Vec<_> =
+        page["items"].as_array().unwrap().iter().map(|item| (&item["role"], &item["text"])).collect();
+    assert_eq!(
+        said,
+        [(&"user".into(), &"first".into()), (&"assistant".into(), &"answer".into())] as [(&Value, &Value); 2]
+    );
+    assert_eq!(page["items"][1]["parentMessageId"], page["items"][0]["id"]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_query_is_a_problem_with_a_stable_code() {
+    let world = World::start().await;
+    let mut stranger = world.client("b@example.com").await;
+    stranger.ask("new-chat", "mine alone").await;
+    let foreign = stranger.next().await["conversationId"].as_str().unwrap().to_owned();
+    world.worker().await.complete().await;
+    stranger.until_end().await;
+    let me = "email=a@example.com";
+    for (path, status, code, detail) in [
+        ("/v1/conversations".to_owned(), 401, "unauthorized", "say who you are"),
+        (
+            format!("/v1/conversations?{me}&limit=0"),
+            400,
+            "bad_request",
+            "limit must be a whole number from 1 to 200",
+        ),
+        (format!("/v1/conversations?{me}&limit=many"), 400, "bad_request", "limit must be"),
+        (format!("/v1/conversations?{me}&cursor=x"), 400, "bad_request", "cursor must be the one"),
+        (format!("/v1/conversations/home/messages?{me}"), 404, "not_found", "no such conversation"),
+        (format!("/v1/conversations/{foreign}/messages?{me}"), 404, "not_found", "no such conversation"),
+    ] {
+        let response = get(world.address, &path).await;
+        let problem = response.json();
+        assert_eq!((response.status, &problem["code"]), (status, &Value::from(code)), "{path}: {problem}");
+        assert_eq!(response.header("content-type"), Some("application/problem+json"));
+        assert!(problem["detail"].as_str().unwrap().starts_with(detail), "{path}: {problem}");
+    }
+    let post =
+        "POST /v1/conversations HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(request(world.address, post).await.status, 405);
+    world.end().await;
+}

@@ -1,0 +1,128 @@
+//! A conversation's history told from the log alone: for a worker that cannot wait for the transcript.
+
+use std::collections::{HashMap, HashSet};
+
+use slipstream_domain::event::{ConversationEvent, GenerationEvent};
+use slipstream_domain::{
+    ConversationId, Event, GenerationId, MessageId, ModelId, Part, ProviderId, Role, Sealed,
+};
+use slipstream_eventlog::{CorrelationId, EventLog, Position};
+
+use crate::error::QueryError;
+use crate::followed::{Followed, decode};
+use crate::transcript::HistoryMessage;
+
+/// What [`transcript::history`](crate::transcript::history) answers for a reply that is being made, out of the events of
+/// its conversation: what was said from the first message down to the one that `reply` answers. Reads the whole
+/// conversation. An event that cannot be read is left out, and named in the server's log.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn history_from_log(
+    log: &EventLog,
+    conversation: ConversationId,
+    reply: MessageId,
+) -> Result<Vec<HistoryMessage>, QueryError> {
+    let correlation = CorrelationId::from_uuid(conversation.as_uuid());
+    let head = log.head().await?.position;
+    let mut told = Told::default();
+    for recorded in log.read_correlation(correlation, Position::START, head).await? {
+        match decode(&recorded) {
+            Ok(followed) => told.take(followed),
+            Err(unreadable) => tracing::warn!(%unreadable, "a history is told without it"),
+        }
+    }
+    Ok(told.branch(reply))
+}
+
+/// What is known of a conversation's messages, posted and replies.
+#[derive(Default)]
+struct Told {
+    messages: HashMap<MessageId, Known>,
+    replies: HashMap<GenerationId, MessageId>,
+}
+
+struct Known {
+    parent: Option<MessageId>,
+    role: Role,
+    asked: Option<(ProviderId, ModelId)>,
+    text: String,
+}
+
+impl Told {
+    fn take(&mut self, followed: Followed) {
+        match followed.event {
+            Event::Conversation(event) => self.conversation(event),
+            Event::Generation(event) => self.generation(GenerationId::from_uuid(followed.stream), event),
+            Event::User(_) | Event::Email(_) => {}
+        }
+    }
+
+    fn conversation(&mut self, event: ConversationEvent) {
+        match event {
+            ConversationEvent::UserMessagePosted(posted) => {
+                let text = posted.content.into_open().map(|content| content.text.as_str().to_owned());
+                let known = Known {
+                    parent: posted.parent_message_id,
+                    role: Role::User,
+                    asked: None,
+                    text: text.unwrap_or_default(),
+                };
+                self.messages.insert(posted.message_id, known);
+            }
+            ConversationEvent::ReplyRequested(reply) => {
+                let parent = Some(reply.parent_message_id);
+                let known = Known { parent, role: Role::Assistant, asked: None, text: String::new() };
+                self.messages.insert(reply.message_id, known);
+                self.replies.insert(reply.generation_id, reply.message_id);
+            }
+            ConversationEvent::ConversationStarted(_)
+            | ConversationEvent::UserMessageQueued(_)
+            | ConversationEvent::QueuedMessageWithdrawn(_)
+            | ConversationEvent::ReplyRecorded(_)
+            | ConversationEvent::TitleSet(_)
+            | ConversationEvent::ConversationDeleted(_) => {}
+        }
+    }
+
+    fn generation(&mut self, id: GenerationId, event: GenerationEvent) {
+        let message = self.replies.get(&id).and_then(|reply| self.messages.get_mut(reply));
+        let Some(message) = message else { return };
+        match event {
+            GenerationEvent::GenerationRequested(asked) => {
+                message.asked = Some((asked.provider, asked.model));
+            }
+            GenerationEvent::ChunksRecorded(chunks) => {
+                if let Ok(Sealed::Open(runs)) = chunks.runs() {
+                    message
+                        .text
+                        .extend(runs.into_iter().filter(|run| run.part == Part::Text).map(|run| run.text));
+                }
+            }
+            GenerationEvent::GenerationStarted(_)
+            | GenerationEvent::GenerationTakenOver(_)
+            | GenerationEvent::CancelRequested(_)
+            | GenerationEvent::GenerationCompleted(_)
+            | GenerationEvent::GenerationCancelled(_)
+            | GenerationEvent::GenerationInterrupted(_)
+            | GenerationEvent::GenerationFailed(_) => {}
+        }
+    }
+
+    /// The ancestors of `reply`, the first message first.
+    fn branch(mut self, reply: MessageId) -> Vec<HistoryMessage> {
+        let mut branch = Vec::new();
+        let mut seen = HashSet::from([reply]);
+        let mut next = self.messages.remove(&reply).and_then(|known| known.parent);
+        while let Some(id) = next.filter(|id| seen.insert(*id)) {
+            let Some(known) = self.messages.remove(&id) else { break };
+            next = known.parent;
+            let (provider, model) = known.asked.unzip();
+            if !known.text.is_empty() {
+                branch.push(HistoryMessage { role: known.role, provider, model, text: known.text });
+            }
+        }
+        branch.reverse();
+        branch
+    }
+}

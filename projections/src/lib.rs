@@ -1,0 +1,39 @@
+//! What can be read: read models in PostgreSQL, built from the log and rebuilt from it at any time.
+//!
+//! One read model a file, [`conversations`], [`transcript`], [`generations`]: its `apply`, its queries, its SQL.
+//! The [`Runner`] fills them, each event exactly once. [`follow`] reads the log as it grows without a checkpoint,
+//! [`wait_for`] reads your writes, [`generation_log`] and [`history_from_log`] tell a generation and a conversation's
+//! history from the log alone, and [`StreamState`] is the port of the fast tier. Writes nothing but read models:
+//! events are `commands`' alone.
+
+pub mod conversations;
+mod error;
+mod follow;
+mod followed;
+mod generation_log;
+pub mod generations;
+mod history_log;
+mod page;
+mod projection;
+mod read_models;
+mod runner;
+mod sql;
+mod stream_state;
+pub mod transcript;
+mod wait;
+
+pub use conversations::Conversations;
+pub use error::QueryError;
+pub use follow::{Follow, FollowError, follow};
+pub use followed::{Followed, Unreadable};
+pub use generation_log::{GenerationLog, generation_log};
+pub use generations::Generations;
+pub use history_log::history_from_log;
+pub use page::{Cursor, MAX_PAGE, NotACursor, Page};
+pub use projection::{ApplyError, Known, Projection};
+pub use read_models::ReadModels;
+pub use runner::Runner;
+pub use slipstream_eventlog::{EventLog, Position, Waited};
+pub use stream_state::{CloseKind, CompatCursor, Output, StreamKey, StreamState, StreamStateError};
+pub use transcript::Transcript;
+pub use wait::wait_for;

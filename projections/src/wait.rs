@@ -1,0 +1,33 @@
+//! Read your writes: a bounded wait for a read model. Whoever waits has a way on without it.
+
+use std::time::Duration;
+
+use slipstream_domain::ConversationId;
+use slipstream_eventlog::{CorrelationId, EventLog, Position, Waited};
+
+use crate::projection::Projection;
+use crate::read_models;
+
+/// Waits until queries of `P` show everything of `conversation` up to and with `position`, for example
+/// `wait_for::<Transcript>(…)`. Never an error: when the database does not answer, that is [`Waited::TimedOut`], and
+/// the caller reads the log instead, as it does for [`Waited::Parked`]. Cancel-safe.
+pub async fn wait_for<P: Projection>(
+    log: &EventLog,
+    conversation: ConversationId,
+    position: Position,
+    timeout: Duration,
+) -> Waited {
+    let correlation = CorrelationId::from_uuid(conversation.as_uuid());
+    let waited = async {
+        let projector = read_models::active::<P>(log.pool()).await?;
+        log.wait_for(&projector, correlation, position, timeout).await
+    };
+    match tokio::time::timeout(timeout, waited).await {
+        Ok(Ok(waited)) => waited,
+        Ok(Err(error)) => {
+            tracing::warn!(projection = P::NAME, error = &error as &dyn std::error::Error, "a wait failed");
+            Waited::TimedOut
+        }
+        Err(_) => Waited::TimedOut,
+    }
+}

@@ -1,0 +1,74 @@
+//! A read model is what the log makes it, however the log is cut into pages.
+
+use slipstream_commands::{
+    Chunks, Place, cancel_conversation, delete_conversation, record_chunks, rename_conversation,
+    take_over_generation,
+};
+use slipstream_domain::{Epoch, Part, Run, Seq, TerminalStatus, Title, WorkerId};
+use slipstream_projections::generation_log;
+use uuid::Uuid;
+
+use crate::world::World;
+
+/// Empty tables and no checkpoint: what a new version begins with.
+const EMPTY: &str = "TRUNCATE rm_conversations_v1.conversation, rm_transcript_v1.message,
+                              rm_generations_v1.generation;
+                     DELETE FROM es.projector;";
+
+#[tokio::test]
+async fn built_anew_from_the_start_of_the_log_every_row_is_the_same() {
+    let (world, running) = World::new().await;
+    let (anna, bert) = (world.user("anna").await, world.user("bert").await);
+    let mut last = None;
+    for round in 0..4 {
+        let kept =
+            world.exchange(anna, world.new_chat(), &format!("kept {round}"), &["a", "ä", ""]).await.posted;
+        let place = Place::In(kept.conversation_id);
+        world.settled(kept.conversation_id).await;
+        rename_conversation(&world.app, anna, kept.conversation_id, Title::parse("renamed").unwrap())
+            .await
+            .unwrap();
+        let long = world.say(anna, place, "a longer one").await;
+        world.say(anna, place, "queued").await;
+        world.say(anna, place, "queued and withdrawn").await;
+        taken_over(&world, long.generation_id).await;
+        cancel_conversation(&world.app, anna, kept.conversation_id).await.unwrap();
+        let gone = world.exchange(bert, world.new_chat(), "deleted", &["b"]).await.posted;
+        world.say(bert, Place::In(gone.conversation_id), "running when deleted").await;
+        if round % 2 == 0 {
+            world.settled(gone.conversation_id).await;
+        }
+        delete_conversation(&world.app, bert, gone.conversation_id).await.unwrap();
+        last = Some(kept.conversation_id);
+    }
+    let last = last.unwrap();
+    world.settled(last).await;
+    let live = world.rows().await;
+    running.stop().await;
+
+    world.sql(EMPTY).await;
+    assert_eq!(world.rows().await, Vec::<String>::new());
+    let running = world.run();
+    world.settled(last).await;
+    assert_eq!(world.rows().await, live);
+    assert!(live.len() > 4 * 7, "there was something to compare: {}", live.len());
+    world.end(running).await;
+}
+
+/// A reply whose first owner is lost after one delta; the second carries what was found and ends it.
+async fn taken_over(world: &World, id: slipstream_domain::GenerationId) {
+    let mut lost = world.open(id).await;
+    world.produce(&mut lost, Part::Text, 0, "one ").await;
+    let heir = WorkerId::from_uuid(Uuid::from_u128(2));
+    let mut own = take_over_generation(&world.app, id, Epoch::FIRST, heir).await.unwrap();
+    let carried = vec![Run::delta(Seq(2), Part::Text, 4, "two".into())];
+    record_chunks(&world.app, &mut own, Chunks { runs: carried, carried: true, thinking_ms: None })
+        .await
+        .unwrap();
+    world.finish(&mut own, TerminalStatus::Interrupted).await;
+    let told = generation_log(&world.log, id).await.unwrap();
+    let text: String = told.outputs.iter().map(|output| output.run.text.as_str()).collect();
+    assert_eq!(text, "one two");
+    let (status, terminal) = told.terminal.unwrap();
+    assert_eq!((status, terminal.final_seq), (TerminalStatus::Interrupted, Seq(2)));
+}

@@ -1,0 +1,78 @@
+//! What a newcomer does first.
+
+use serde_json::Value;
+use slipstream_testkit::replay::{ReplayOptions, ReplayServer};
+
+use crate::client::Client;
+use crate::process::{DataFolder, Dev, run_on};
+
+async fn messages(dev: &Dev, conversation: &str, email: &str) -> Vec<Value> {
+    let (status, body) = dev.get(&format!("/v1/conversations/{conversation}/messages?email={email}")).await;
+    assert_eq!(status, 200, "{body}");
+    body["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_first_message_streams_ends_and_is_in_the_read_model() {
+    let folder = DataFolder::new();
+    let dev = Dev::start(&folder).await;
+    let mut client = Client::connect(dev.address, "a@example.com").await;
+    client.ask("new-chat", "hello").await;
+    let answer = client.answer(usize::MAX).await;
+    assert_eq!(answer.end["type"], "ai_chat_response");
+    assert_eq!(answer.end["chunk"], answer.text.as_str());
+    assert_eq!(answer.title.as_deref(), Some("hello"));
+    assert!(answer.chunks > 1, "it came in one piece");
+    assert!(answer.text.contains("simulated"), "a provider without a key says who answers: {}", answer.text);
+
+    let stored = messages(&dev, &answer.conversation, "a@example.com").await;
+    let texts: Vec<_> = stored.iter().map(|message| message["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["hello", &answer.text]);
+    let (status, list) = dev.get("/v1/conversations?email=a@example.com").await;
+    assert_eq!((status, &list["items"][0]["title"]), (200, &Value::from("hello")));
+    assert_eq!(dev.get(&format!("/v1/conversations/{}/messages?email=b@example.com", answer.conversation)).await.0, 404);
+
+    client.ask(&answer.conversation, "[[chunks=3 bytes=5 delay_ms=0]]").await;
+    assert_eq!(client.answer(usize::MAX).await.text.len(), 15);
+    assert!(dev.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn a_restart_finds_everything_again() {
+    let folder = DataFolder::new();
+    let dev = Dev::start(&folder).await;
+    let mut client = Client::connect(dev.address, "a@example.com").await;
+    client.ask("new-chat", "hello").await;
+    let before = client.answer(usize::MAX).await;
+    assert!(dev.interrupt().await.success());
+
+    let dev = Dev::start(&folder).await;
+    assert_eq!(messages(&dev, &before.conversation, "a@example.com").await.len(), 2);
+    let mut client = Client::connect(dev.address, "a@example.com").await;
+    client.ask(&before.conversation, "again").await;
+    assert_eq!(client.answer(usize::MAX).await.end["type"], "ai_chat_response");
+    assert_eq!(messages(&dev, &before.conversation, "a@example.com").await.len(), 4);
+
+    let verified = run_on(&folder, &["log", "verify"]).await;
+    assert!(verified.status.success(), "beside the running process: {verified:?}");
+    assert!(dev.interrupt().await.success());
+    let verified = run_on(&folder, &["log", "verify"]).await;
+    assert!(verified.status.success(), "alone: {verified:?}");
+    assert!(String::from_utf8(verified.stdout).unwrap().contains(" 0 faults"));
+}
+
+#[tokio::test]
+async fn the_replayed_vendor_stream_arrives_with_its_thinking() {
+    let vendor = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let folder = DataFolder::new();
+    let url = vendor.base_url();
+    let dev = Dev::start_with(&folder, &[("OPENAI_API_KEY", "sk-test"), ("OPENAI_BASE_URL", &url)]).await;
+    let mut client = Client::connect(dev.address, "a@example.com").await;
+    client.ask("new-chat", "think about it").await;
+    let answer = client.answer(usize::MAX).await;
+    assert_eq!(answer.end["type"], "ai_chat_response", "{answer:?}");
+    assert_eq!(answer.end["thinkingText"], answer.thinking.as_str());
+    assert!(!answer.thinking.is_empty() && !answer.text.is_empty(), "{answer:?}");
+    assert!(answer.end["usage"].as_u64().unwrap() > 0, "{answer:?}");
+    assert!(dev.interrupt().await.success());
+}

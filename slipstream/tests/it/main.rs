@@ -1,0 +1,8 @@
+//! The binary as its users meet it: started as a process, spoken to over its sockets, killed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod client;
+mod crash;
+mod first_run;
+mod process;
+mod refusals;

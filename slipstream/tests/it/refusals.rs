@@ -1,0 +1,77 @@
+//! What cannot work says so and says what would.
+
+use std::process::Output;
+
+use slipstream_testkit::TestDatabase;
+
+use crate::process::{DataFolder, Dev, run_on, slipstream};
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = DataFolder::new();
+    let output = run_on(&folder, &["dev", "--listen", &address]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(&address) && said(&output).contains("--listen"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn a_data_folder_in_use_is_named_with_its_owner() {
+    let folder = DataFolder::new();
+    let dev = Dev::start(&folder).await;
+    let output = run_on(&folder, &["dev", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(said.contains("is in use by process") && said.contains("--data-dir"), "{said}");
+    assert!(dev.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn a_wrong_command_line_is_exit_code_2() {
+    for arguments in [&["dve"][..], &["dev", "--listen", "4000"], &[]] {
+        let output = slipstream(arguments).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_exit_code_1() {
+    let mut command = slipstream(&["migrate"]);
+    let output = command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("DATABASE_URL"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn several_processes_that_start_at_once_migrate_once() {
+    let database = TestDatabase::create().await;
+    unmigrate(database.pool()).await;
+    let migrate = || {
+        let mut command = slipstream(&["migrate"]);
+        command.env("DATABASE_URL", database.url());
+        async move { command.output().await.unwrap() }
+    };
+    let outputs = tokio::join!(migrate(), migrate(), migrate(), migrate());
+    for output in [outputs.0, outputs.1, outputs.2, outputs.3] {
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+/// Leaves an empty database.
+async fn unmigrate(pool: &sqlx::PgPool) {
+    let schemas: Vec<String> = sqlx::query_scalar(
+        "SELECT nspname::text FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    for schema in schemas {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"))).execute(pool).await.unwrap();
+    }
+    sqlx::raw_sql("CREATE SCHEMA public").execute(pool).await.unwrap();
+}

@@ -1,0 +1,23 @@
+//! Who does the work: takes jobs, owns generations, calls providers, numbers and coalesces what they say, records it, and
+//! sees to it that each generation ends.
+//!
+//! One owner makes a generation at a time: its epoch is in everything it writes, and the log refuses a stale one. Owns
+//! no history and no vendor's format: it is a client of `commands`, `projections` and `providers`.
+
+mod answer;
+mod claims;
+mod coalesce;
+mod consumer;
+mod delivery;
+mod history;
+mod hot;
+mod journal;
+mod outlet;
+mod prepare;
+mod reply;
+mod sweeper;
+mod takeover;
+mod usage;
+mod worker;
+
+pub use worker::{Settings, WorkerDeps, Workers};

@@ -1,0 +1,142 @@
+//! Where an answer goes. Its deltas are numbered once; the first is in the log before anybody sees it, so that "something
+//! was produced" is never forgotten; after that they are shown at once, in windows, and recorded behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use slipstream_commands::ports::{LiveBus, LiveMessage, Subject};
+use slipstream_commands::{CommandError, Commands, Ownership};
+use slipstream_domain::{Epoch, GenerationId, Seq};
+use slipstream_projections::{Output, StreamKey, StreamState};
+use tokio::time::Instant;
+
+use crate::coalesce::Coalescer;
+use crate::hot::Hot;
+use crate::journal::Journal;
+
+/// The least time between two frames of a reply (`04-streaming-and-resume`; compat rule 14 of `03-wire-protocol`).
+const WINDOW: Duration = Duration::from_millis(25);
+/// How often readers are told where the owner stands (`04-streaming-and-resume`, "Tiers").
+const BEAT: Duration = Duration::from_secs(1);
+
+/// The one way of a reply's output to its readers.
+pub(crate) struct Outlet {
+    bus: Arc<dyn LiveBus>,
+    subject: Subject,
+    generation: GenerationId,
+    epoch: Epoch,
+    pub(crate) coalescer: Coalescer,
+    pub(crate) journal: Journal,
+    pub(crate) hot: Hot,
+    /// What waits for the first record to be durable; `None` once it is.
+    held: Option<Vec<Output>>,
+    shown: Seq,
+    show_at: Instant,
+    beat_at: Instant,
+}
+
+impl Outlet {
+    /// The outlet of an owner that has produced nothing yet.
+    pub(crate) fn new(app: &Commands, state: Arc<dyn StreamState>, own: Box<Ownership>, now: Instant) -> Self {
+        let (generation, epoch) = (own.id(), own.epoch());
+        Self {
+            bus: Arc::clone(app.bus()),
+            subject: Subject::Conversation(own.conversation()),
+            generation,
+            epoch,
+            coalescer: Coalescer::default(),
+            hot: Hot::new(state, StreamKey { generation, epoch }),
+            journal: Journal::new(app.clone(), own, now),
+            held: Some(Vec::new()),
+            shown: Seq::START,
+            show_at: now,
+            beat_at: now + BEAT,
+        }
+    }
+
+    /// When [`Outlet::tick`] has something to do by itself.
+    pub(crate) fn wake_at(&self) -> Instant {
+        let show_at = Some(self.show_at).filter(|_| self.held.is_none() && !self.coalescer.is_empty());
+        [show_at, self.journal.due()].into_iter().flatten().fold(self.beat_at, Instant::min)
+    }
+
+    /// Does what is due: shows a window's deltas, begins to record, tells where it stands. `thinking_ms` is how long the
+    /// model has thought up to now.
+    pub(crate) async fn tick(&mut self, now: Instant, thinking_ms: Option<u64>) {
+        if self.held.is_some() {
+            self.open(now, thinking_ms).await;
+        } else if now >= self.show_at && !self.coalescer.is_empty() {
+            let outputs = self.take(thinking_ms);
+            self.show(outputs, now).await;
+        }
+        self.journal.start_if_due(now);
+        if now >= self.beat_at {
+            self.beat_at = now + BEAT;
+            let (generation, epoch, seq) = (self.generation, self.epoch, self.shown);
+            self.publish(LiveMessage::Beat { generation, epoch, seq }).await;
+        }
+        self.hot.start(now);
+    }
+
+    /// Records the first output at once, and shows what was held back when that is done.
+    async fn open(&mut self, now: Instant, thinking_ms: Option<u64>) {
+        let new = self.take(thinking_ms);
+        let Some(held) = &mut self.held else { return };
+        held.extend(new);
+        if held.is_empty() {
+            return;
+        }
+        if self.journal.last_recorded() == Some(Seq::START) {
+            self.journal.start(now);
+        } else if self.journal.last_recorded().is_some() {
+            let held = std::mem::take(held);
+            self.held = None;
+            self.show(held, now).await;
+        }
+    }
+
+    /// What waits, handed to the journal.
+    fn take(&mut self, thinking_ms: Option<u64>) -> Vec<Output> {
+        let runs = self.coalescer.take();
+        self.journal.push(runs.iter().cloned(), thinking_ms);
+        runs.into_iter().map(|run| Output { run, thinking_ms }).collect()
+    }
+
+    async fn show(&mut self, outputs: Vec<Output>, now: Instant) {
+        for Output { run, thinking_ms } in outputs {
+            self.shown = run.to();
+            self.hot.push(Output { run: run.clone(), thinking_ms });
+            let (generation, epoch) = (self.generation, self.epoch);
+            self.publish(LiveMessage::Output { generation, epoch, run, thinking_ms }).await;
+            metrics::counter!("slipstream_chunks_total").increment(1);
+        }
+        self.show_at = now + WINDOW;
+    }
+
+    async fn publish(&mut self, message: LiveMessage) {
+        self.bus.publish(self.subject, Arc::new(message)).await;
+    }
+
+    /// No more will come: shows and records the rest. What is held back is shown after it is recorded, as ever.
+    ///
+    /// # Errors
+    /// Those of [`slipstream_commands::record_chunks`].
+    pub(crate) async fn rest(&mut self, thinking_ms: Option<u64>) -> Result<(), CommandError> {
+        let rest = self.take(thinking_ms);
+        match &mut self.held {
+            Some(held) => held.extend(rest),
+            None => self.show(rest, Instant::now()).await,
+        }
+        self.hot.start(Instant::now());
+        self.journal.record_all().await?;
+        if let Some(held) = self.held.take() {
+            self.show(held, Instant::now()).await;
+        }
+        Ok(())
+    }
+
+    /// The ownership (absent while a write is under way) and the stream state's copy.
+    pub(crate) fn into_parts(self) -> (Option<Box<Ownership>>, Hot) {
+        (self.journal.into_own(), self.hot)
+    }
+}

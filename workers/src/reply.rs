@@ -1,0 +1,279 @@
+//! One owner makes one reply: asks the provider, lets the answer out, listens for a wish to stop, and ends it in the log.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use slipstream_commands::ports::{BusEvent, LiveMessage, Subject, Subscription};
+use slipstream_commands::{CommandError, Ownership};
+use slipstream_domain::event::HistoryCut;
+use slipstream_domain::values::clean_text;
+use slipstream_domain::{ErrorClass, ProviderId, Request};
+use slipstream_providers::{Attempts, Delta, DeltaStream, Model, ProviderError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::{Answer, End, Fault, Sums};
+use crate::delivery::Left;
+use crate::outlet::Outlet;
+use crate::prepare::{Prepared, Unprepared};
+use crate::usage::{cost, estimated};
+use crate::worker::Worker;
+
+/// Why a reply stops before its end.
+enum Stopped {
+    /// The worker must stop; the generation goes back as it is.
+    HandBack,
+    /// The log did not take a write: another owner has it, it has ended, or the log does not answer.
+    Log(CommandError),
+}
+
+impl From<CommandError> for Stopped {
+    fn from(error: CommandError) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl Worker {
+    /// Makes the reply of a generation that is this worker's and has produced nothing yet. The task boundary: a panic on
+    /// the way ends the generation as failed, like any other fault of ours.
+    pub(crate) async fn make(&self, own: Box<Ownership>) -> Left {
+        let (id, epoch) = (own.id(), own.epoch());
+        let left = match AssertUnwindSafe(self.reply(own)).catch_unwind().await {
+            Ok(Ok(())) => Left::Done,
+            Ok(Err(Stopped::HandBack)) => Left::Later(Duration::ZERO),
+            Ok(Err(Stopped::Log(error))) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a reply was stopped");
+                Left::from(&error)
+            }
+            Err(_) => {
+                tracing::error!("a reply panicked");
+                Left::Broken
+            }
+        };
+        match left {
+            Left::Broken => self.give_up(id, epoch).await,
+            Left::Done | Left::Later(_) | Left::ToAnother => left,
+        }
+    }
+
+    async fn reply(&self, own: Box<Ownership>) -> Result<(), Stopped> {
+        let request = own.request().clone();
+        let mut hints = Hints::listen(self, &own).await;
+        let prepared = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Stopped::HandBack),
+            // A hint that may have been missed is made good by the first look at the log.
+            Hint::Cancel = hints.next() => None,
+            prepared = self.prepare(&request, own.requested_at()) => Some(prepared),
+        };
+        let now = Instant::now();
+        let outlet = Outlet::new(&self.app, Arc::clone(&self.stream_state), own, now);
+        let mut reply = Reply { answer: Answer::new(now), outlet, provider: request.asked.provider.clone() };
+        let (end, asked) = match prepared {
+            None => (End::Cancelled, None),
+            Some(Err(Unprepared::Fault(fault))) => (End::Failed(fault), None),
+            Some(Err(Unprepared::Log(error))) => return Err(error.into()),
+            Some(Ok(prepared)) => {
+                let (end, asked) = self.ask(&mut reply, prepared, &mut hints).await?;
+                (end, Some(asked))
+            }
+        };
+        self.end(reply, &request, end, asked).await
+    }
+
+    /// Asks the provider and lets its answer out until it ends. The connection is closed when this returns.
+    async fn ask(
+        &self,
+        reply: &mut Reply,
+        prepared: Prepared,
+        hints: &mut Hints,
+    ) -> Result<(End, Asked), Stopped> {
+        let Prepared { provider, question, history_cut, input_tokens } = prepared;
+        let model = Arc::clone(&question.model);
+        let cancel = CancellationToken::new();
+        let _closed = cancel.clone().drop_guard();
+        let mut call = self.providers.call(&provider, question, cancel);
+        reply.provider = provider;
+        let ended = reply.stream(&mut call.deltas, hints, &self.stop).await;
+        drop(call.deltas);
+        match ended {
+            Ok(end) => Ok((end, Asked { attempts: call.attempts, model, history_cut, input_tokens })),
+            Err(Stopped::HandBack) => {
+                // What was produced is recorded, so that whoever takes over finds it even without the stream state.
+                let thinking_ms = reply.answer.thinking_ms(Instant::now());
+                reply.outlet.rest(thinking_ms).await?;
+                Err(Stopped::HandBack)
+            }
+            Err(stopped @ Stopped::Log(_)) => Err(stopped),
+        }
+    }
+
+    /// Lets the rest out, and ends the generation in the log.
+    async fn end(
+        &self,
+        reply: Reply,
+        request: &Request,
+        end: End,
+        asked: Option<Asked>,
+    ) -> Result<(), Stopped> {
+        let Reply { answer, mut outlet, provider } = reply;
+        let now = Instant::now();
+        outlet.rest(answer.thinking_ms(now)).await?;
+        let (own, hot) = outlet.into_parts();
+        let mut own = own.ok_or(CommandError::Contended)?;
+        let mut sums = Sums { final_seq: own.last_seq(), ..Sums::default() };
+        if let Some(asked) = asked {
+            sums.attempts = asked.attempts.made();
+            sums.usage = match answer.usage() {
+                Some(usage) => Some(usage),
+                None if hot.shown().is_empty() => None,
+                None => Some(estimated(asked.input_tokens, hot.shown())),
+            };
+            let paid = provider == request.asked.provider;
+            sums.cost = sums.usage.filter(|_| paid).and_then(|usage| cost(&usage, &asked.model, &self.catalogue));
+            sums.history_cut = asked.history_cut;
+        }
+        self.finish(&mut own, answer.ending(end, sums, now)).await?;
+        hot.close().await;
+        Ok(())
+    }
+}
+
+/// What is known of a call when it is over.
+struct Asked {
+    attempts: Attempts,
+    model: Arc<Model>,
+    history_cut: Option<HistoryCut>,
+    input_tokens: u64,
+}
+
+/// A reply under way.
+struct Reply {
+    answer: Answer,
+    outlet: Outlet,
+    /// Who is asked.
+    provider: ProviderId,
+}
+
+impl Reply {
+    /// Takes deltas until the answer ends, the user wants it to stop, or somebody else must go on with it.
+    async fn stream(
+        &mut self,
+        deltas: &mut DeltaStream,
+        hints: &mut Hints,
+        stop: &CancellationToken,
+    ) -> Result<End, Stopped> {
+        loop {
+            let now = Instant::now();
+            self.outlet.tick(now, self.answer.thinking_ms(now)).await;
+            let wake_at = self.outlet.wake_at();
+            // Every arm is cancel-safe: writes under way stay in the journal and in the stream state's copy.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Stopped::HandBack),
+                hint = hints.next() => match hint {
+                    Hint::Cancel => return Ok(End::Cancelled),
+                    Hint::Missed => self.outlet.journal.start(now),
+                },
+                written = self.outlet.journal.done() => {
+                    written?;
+                    if self.outlet.journal.cancel_requested() {
+                        return Ok(End::Cancelled);
+                    }
+                }
+                () = self.outlet.hot.done() => {}
+                () = tokio::time::sleep_until(wake_at) => {}
+                delta = deltas.next(), if self.outlet.journal.has_room() => {
+                    if let Some(end) = self.take(delta, Instant::now()) {
+                        return Ok(end);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One step of the answer; its end, if it is that.
+    fn take(&mut self, delta: Option<Result<Delta, ProviderError>>, now: Instant) -> Option<End> {
+        match delta {
+            Some(Ok(delta)) => self.delta(delta, now),
+            Some(Err(error)) => {
+                let (provider, class) = (self.provider.to_string(), error.class().as_str());
+                metrics::counter!("slipstream_provider_errors_total", "provider" => provider, "class" => class)
+                    .increment(1);
+                Some(End::Failed(error.into()))
+            }
+            None => {
+                let fault = Fault::new(ErrorClass::Protocol, "The model's answer stopped without an end.");
+                Some(End::Failed(fault))
+            }
+        }
+    }
+
+    fn delta(&mut self, delta: Delta, now: Instant) -> Option<End> {
+        match delta {
+            Delta::Text(text) => {
+                let text = clean_text(text);
+                self.answer.said(&text, now);
+                self.outlet.coalescer.say(&text);
+            }
+            Delta::Thinking(text) => {
+                self.answer.thought(now);
+                self.outlet.coalescer.think(&clean_text(text));
+            }
+            Delta::ThinkingSignature(proof) => {
+                self.answer.signed(self.outlet.coalescer.last(), clean_text(proof));
+            }
+            Delta::Citation(citation) => self.answer.cited(citation),
+            Delta::Usage(usage) => self.answer.counted(usage),
+            Delta::Finish { reason } => return Some(End::Finished(reason)),
+            Delta::ToolStatus { .. } => {}
+            // Files have no place yet; an answer without its image would be another answer.
+            Delta::Image { .. } => {
+                let message = "The model answered with an image, which Slipstream cannot keep yet.";
+                return Some(End::Failed(Fault::new(ErrorClass::Internal, message)));
+            }
+        }
+        None
+    }
+}
+
+/// What the owner's subject of the live bus says.
+struct Hints(Option<Box<dyn Subscription>>);
+
+enum Hint {
+    /// The user wants the reply to stop; the log has the wish.
+    Cancel,
+    /// Something was said that did not arrive.
+    Missed,
+}
+
+impl Hints {
+    /// From now on the owner also answers whoever asks whether it lives. Without a bus there are no hints, and the log is
+    /// looked at as often as ever.
+    async fn listen(worker: &Worker, own: &Ownership) -> Self {
+        match worker.app.bus().subscribe(Subject::Owner(own.id())).await {
+            Ok(subscription) => Self(Some(subscription)),
+            Err(error) => {
+                tracing::warn!(%error, "an owner is without hints");
+                Self(None)
+            }
+        }
+    }
+
+    /// The next hint; for ever when there is no bus (any more). Cancel-safe.
+    async fn next(&mut self) -> Hint {
+        while let Some(subscription) = &mut self.0 {
+            match subscription.next().await {
+                Some(BusEvent::Message(message)) => match *message {
+                    LiveMessage::Cancel { .. } => return Hint::Cancel,
+                    LiveMessage::Output { .. } | LiveMessage::Beat { .. } | LiveMessage::Typing { .. } => {}
+                },
+                Some(BusEvent::Lagged) => return Hint::Missed,
+                None => self.0 = None,
+            }
+        }
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,119 @@
+//! The worker of a process: what it needs, and how it is started.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use slipstream_commands::ports::JobQueue;
+use slipstream_commands::{CommandError, Commands};
+use slipstream_domain::WorkerId;
+use slipstream_projections::{ReadModels, StreamState};
+use slipstream_providers::{Catalogue, Providers};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::claims::Claims;
+use crate::{consumer, sweeper};
+
+/// What a worker needs.
+pub struct WorkerDeps {
+    /// The use cases, with the log, the live bus and the keys they know.
+    pub app: Commands,
+    /// Where jobs come from.
+    pub queue: Arc<dyn JobQueue>,
+    /// Where readers find what they missed.
+    pub stream_state: Arc<dyn StreamState>,
+    /// Where history is read.
+    pub read_models: ReadModels,
+    /// Who answers.
+    pub providers: Arc<Providers>,
+    /// Which models there are, and what they cost.
+    pub catalogue: Arc<Catalogue>,
+    /// This run of this process; never used by another.
+    pub worker: WorkerId,
+    /// What the operator may set.
+    pub settings: Settings,
+}
+
+/// What the operator may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Generations in hand at most. Their work is waiting for a vendor, so memory is the limit: about 64 KiB and the text
+    /// for each.
+    pub concurrency: u32,
+    /// How long generations may go on after the worker was told to drain; the rest is handed back.
+    pub grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { concurrency: 1024, grace: Duration::from_secs(25) }
+    }
+}
+
+/// The worker of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Workers(pub(crate) Arc<Worker>);
+
+/// What all of a worker's tasks share.
+pub(crate) struct Worker {
+    pub(crate) app: Commands,
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) stream_state: Arc<dyn StreamState>,
+    pub(crate) read_models: ReadModels,
+    pub(crate) providers: Arc<Providers>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) id: WorkerId,
+    pub(crate) settings: Settings,
+    pub(crate) claims: Claims,
+    /// One permit for each generation in hand.
+    pub(crate) places: Arc<Semaphore>,
+    /// The grace period is over: what is in hand goes back.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Workers {
+    /// A worker that does nothing yet.
+    #[must_use]
+    pub fn new(deps: WorkerDeps) -> Self {
+        Self(Arc::new(Worker {
+            app: deps.app,
+            queue: deps.queue,
+            stream_state: deps.stream_state,
+            read_models: deps.read_models,
+            providers: deps.providers,
+            catalogue: deps.catalogue,
+            id: deps.worker,
+            settings: deps.settings,
+            claims: Claims::default(),
+            places: Arc::new(Semaphore::new(deps.settings.concurrency as usize)),
+            stop: CancellationToken::new(),
+        }))
+    }
+
+    /// Starts taking jobs and sweeping. On `drain` it takes no more, lets what is in hand go on for the grace period, and
+    /// hands the rest back to the queue, not ended in the log: another worker takes it over.
+    pub fn start(&self, tasks: &TaskTracker, drain: CancellationToken) {
+        tasks.spawn(consumer::consume(Arc::clone(&self.0), tasks.clone(), drain.clone()));
+        tasks.spawn(sweeper::sweep_until(Arc::clone(&self.0), tasks.clone(), drain));
+    }
+
+    /// Takes over every generation that has an owner, at once: for a process that knows that no other lives which could
+    /// make one, as it holds the lock of the only data folder. What had produced output is ended as interrupted, the rest
+    /// is asked for again; both go on in `tasks` after this returns. Answers how many there are.
+    ///
+    /// # Errors
+    /// Those of [`slipstream_commands::abandoned_generations`].
+    pub async fn settle_all_now(&self, tasks: &TaskTracker) -> Result<usize, CommandError> {
+        sweeper::take_over_all(&self.0, tasks, Duration::ZERO, sweeper::Doubt::None).await
+    }
+
+    /// One round of the sweeper: takes over generations of which nothing was recorded for ten minutes and whose owner does
+    /// not answer. Answers how many are looked at.
+    ///
+    /// # Errors
+    /// Those of [`slipstream_commands::abandoned_generations`].
+    pub async fn sweep_now(&self, tasks: &TaskTracker) -> Result<usize, CommandError> {
+        sweeper::sweep(&self.0, tasks).await
+    }
+}

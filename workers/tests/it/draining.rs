@@ -1,0 +1,72 @@
+//! A worker is told to drain.
+
+use std::time::Duration;
+
+use slipstream_domain::{Part, TerminalStatus};
+use slipstream_testkit::Line;
+use slipstream_workers::Settings;
+use tokio_util::sync::CancellationToken;
+
+use crate::queue::{HandedOut, Outcome};
+use crate::world::{World, say, stop, text};
+
+fn settings(grace: Duration) -> Settings {
+    Settings { grace, ..Settings::default() }
+}
+
+#[tokio::test]
+async fn what_cannot_end_in_the_grace_period_is_handed_back_and_not_ended() {
+    let world = World::new([vec![say("so "), say("far"), Line::Hold, stop()], vec![say("again"), stop()]]).await;
+    let (queue, drain) = (HandedOut::new(), CancellationToken::new());
+    world.worker_on(queue.clone(), settings(Duration::from_millis(300))).start(&world.tasks, drain.clone());
+    let posted = world.ask("openai", "hello").await;
+    queue.deliver(posted.generation_id, 0).await;
+    world.told_when(posted.generation_id, |told| !told.outputs.is_empty()).await;
+    drain.cancel();
+    assert_eq!(queue.outcome().await, Outcome::GivenBack(Duration::ZERO));
+    assert_eq!(world.provider.closed(), 1);
+    let told = world.told(posted.generation_id).await;
+    assert_eq!((text(&told, Part::Text).as_str(), told.terminal.is_none()), ("so far", true));
+
+    // The next start finds it.
+    let worker = world.worker_on(world.queue.clone(), Settings::default());
+    worker.settle_all_now(&world.tasks).await.unwrap();
+    let ended = world.ended(posted.generation_id).await;
+    assert_eq!((ended.status, ended.text.as_str()), (TerminalStatus::Interrupted, "so far"));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_can_end_in_the_grace_period_does_and_no_new_job_is_taken() {
+    let world = World::new([vec![say("so far"), Line::Hold, say(", so good"), stop()]]).await;
+    let (queue, drain) = (HandedOut::new(), CancellationToken::new());
+    world.worker_on(queue.clone(), settings(Duration::from_secs(10))).start(&world.tasks, drain.clone());
+    let posted = world.ask("openai", "hello").await;
+    queue.deliver(posted.generation_id, 0).await;
+    world.told_when(posted.generation_id, |told| !told.outputs.is_empty()).await;
+    drain.cancel();
+    let late = world.ask("openai", "too late").await;
+    queue.deliver(late.generation_id, 0).await;
+    world.provider.go_on();
+    assert_eq!(queue.outcome().await, Outcome::Acked);
+    assert_eq!(world.ended(posted.generation_id).await.text, "so far, so good");
+    assert_eq!(world.provider.requests().len(), 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_worker_takes_no_more_jobs_than_it_has_places() {
+    let world = World::new([vec![Line::Hold, say("one"), stop()], vec![say("two"), stop()]]).await;
+    let queue = HandedOut::new();
+    let one_place = Settings { concurrency: 1, ..Settings::default() };
+    world.worker_on(queue.clone(), one_place).start(&world.tasks, CancellationToken::new());
+    let first = world.ask("openai", "hello").await;
+    let second = world.ask("openai", "hello").await;
+    queue.deliver(first.generation_id, 0).await;
+    queue.deliver(second.generation_id, 0).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(world.provider.requests().len(), 1);
+    world.provider.go_on();
+    assert_eq!(world.ended(first.generation_id).await.text, "one");
+    assert_eq!(world.ended(second.generation_id).await.text, "two");
+}
