@@ -98,6 +98,9 @@ async fn load<A: Default>(
         if !evolve(&mut loaded.state, event, meta) {
             return Ok(none());
         }
+        if loaded.version == Version::NONE {
+            loaded.first = recorded.position;
+        }
         (loaded.version, loaded.last) = (recorded.version, recorded.position);
     }
     Ok(loaded)

@@ -5,8 +5,8 @@ use slipstream_commands::{
 };
 use slipstream_domain::event::{ProviderFault, TerminalContent};
 use slipstream_domain::{
-    ConversationId, Cost, Ending, Epoch, ErrorClass, FinishReason, GenerationId, Part, Role, Seq,
-    TerminalStatus, Title, TokenUsage, UsageSource,
+    ConversationId, Cost, Ending, Epoch, ErrorClass, FinishReason, GenerationId, ModelId, Part, ProviderId,
+    Role, Seq, TerminalStatus, Title, TokenUsage, UsageSource,
 };
 use slipstream_projections::conversations::{self, ConversationSummary};
 use slipstream_projections::generations::{self, GenerationStatus};
@@ -38,8 +38,8 @@ async fn after_a_wait_a_query_shows_what_was_just_written() {
     assert_eq!((question.role, question.parent_id), (Role::User, None));
     assert_eq!((question.id, reply.id), (exchange.posted.message_id, exchange.posted.reply_message_id));
     assert_eq!((reply.role, reply.parent_id), (Role::Assistant, Some(question.id)));
-    assert_eq!(reply.provider.as_ref().map(|provider| provider.as_str()), Some("simulated"));
-    assert_eq!(reply.model.as_ref().map(|model| model.as_str()), Some("m"));
+    assert_eq!(reply.provider.as_ref().map(ProviderId::as_str), Some("simulated"));
+    assert_eq!(reply.model.as_ref().map(ModelId::as_str), Some("m"));
     assert_eq!(reply.generation_id, Some(exchange.posted.generation_id));
     assert!(reply.ended_at > Some(reply.created_at));
 
