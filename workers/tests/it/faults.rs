@@ -1,5 +1,7 @@
 //! What goes wrong at a provider, or in us, ends the reply and says so.
 
+use std::time::Duration;
+
 use slipstream_domain::{ErrorClass, FinishReason, Seq, TerminalStatus};
 use slipstream_providers::{Delta, ProviderError};
 use slipstream_testkit::Line;
@@ -76,7 +78,8 @@ async fn an_image_has_no_place_yet_and_is_not_passed_over_in_silence() {
 
 #[tokio::test]
 async fn a_panic_ends_the_reply_as_a_fault_of_ours_and_keeps_what_was_said() {
-    let ended = end_of(vec![say("so "), say("far"), Line::Panic]).await;
+    let shown = Line::Wait(Duration::from_millis(200));
+    let ended = end_of(vec![say("so "), say("far"), shown, Line::Panic]).await;
     assert_eq!((ended.status, ended.class(), ended.text.as_str()), (TerminalStatus::Failed, "internal", "so far"));
     assert_eq!(ended.epoch, 2, "what the lost owner had shown was carried into a new epoch");
     let ended = end_of(vec![Line::Panic]).await;

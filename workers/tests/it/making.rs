@@ -1,11 +1,11 @@
 //! A reply from its request to its end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slipstream_commands::Place;
 use slipstream_commands::ports::{BusEvent, LiveMessage};
 use slipstream_domain::{
-    Citation, ErrorClass, FinishReason, Part, Role, Seq, TerminalStatus, TokenUsage, UsageSource,
+    Citation, ErrorClass, FinishReason, Part, Role, Run, Seq, TerminalStatus, TokenUsage, UsageSource,
 };
 use slipstream_projections::transcript::{self, MessageStatus};
 use slipstream_projections::{StreamKey, StreamState, Transcript, Waited, wait_for};
@@ -136,18 +136,21 @@ async fn many_deltas_are_few_frames_and_fewer_records_and_none_is_lost() {
     let posted = world.ask("openai", "count").await;
     let mut live = world.listen(posted.conversation_id).await;
     world.worker();
+    let started = Instant::now();
     world.publish(&posted).await;
+    let (mut frames, mut shown) = (0, Vec::new());
+    while shown.last().is_none_or(|run: &Run| run.to() < Seq(2000)) {
+        frames += 1;
+        shown.push(next_output(&mut live).await.0);
+    }
+    let windows = started.elapsed().as_millis() / 25;
+    assert!(frames <= windows + 2, "{frames} frames in {windows} windows");
     let ended = world.ended(posted.generation_id).await;
-    assert_eq!(ended.terminal.final_seq, Seq(2000));
     assert_eq!(ended.text, (0..2000).map(|n| format!("{n} ")).collect::<String>());
     assert!(ended.records <= 10, "{} records", ended.records);
-    let (mut frames, mut shown) = (0, String::new());
-    while shown.len() < ended.text.len() {
-        frames += 1;
-        shown += &next_output(&mut live).await.0.text;
-    }
-    assert_eq!(shown, ended.text);
-    assert!(frames <= 30, "{frames} frames");
+    let [shown] = slipstream_domain::run::merged(shown).try_into().expect("live output has no gap");
+    assert_eq!(shown.text, ended.text);
+    eprintln!("DEBUG {frames} {windows}");
     world.close().await;
 }
 
@@ -195,7 +198,7 @@ async fn a_provider_without_a_key_is_answered_by_the_simulated_one_which_says_so
     world.publish(&posted).await;
     let ended = world.ended(posted.generation_id).await;
     assert_eq!(ended.status, TerminalStatus::Completed);
-    assert!(ended.text.starts_with("No key for Anthropic is set"), "{}", ended.text);
+    assert!(ended.text.starts_with("No key for Anthropic"), "{}", ended.text);
     assert_eq!(ended.terminal.cost, None, "nobody is paid");
     world.close().await;
 }
