@@ -10,8 +10,8 @@ use slipstream_eventlog::{Append, StreamAppend};
 use crate::ending::End;
 use crate::loading::Loaded;
 use crate::ports::{LiveMessage, Subject};
-use crate::{CommandError, Commands, loading, streams};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, loading, streams};
 
 /// What became of a wish to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

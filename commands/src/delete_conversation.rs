@@ -7,8 +7,8 @@ use slipstream_eventlog::{Append, StreamAppend};
 
 use crate::cancel_generation::cancelled_unstarted;
 use crate::loading::Loaded;
-use crate::{CommandError, Commands, loading, streams};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, loading, streams};
 
 /// Deletes a conversation. Idempotent.
 ///

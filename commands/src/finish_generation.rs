@@ -4,8 +4,8 @@ use slipstream_domain::{Ending, GenerationId};
 use slipstream_eventlog::{Append, AppendError, CommandId, Position};
 
 use crate::ending::End;
-use crate::{CommandError, Commands, Ownership, loading};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, Ownership, loading};
 
 /// Ends a generation: its terminal event, the conversation's `ReplyRecorded`, and the next waiting message with its
 /// request, all in one append. Tries until it is durable or somebody else owns the generation. Answers where the end

@@ -4,8 +4,8 @@ use slipstream_domain::generation::{GenerationRejection, Owner};
 use slipstream_domain::{Epoch, GenerationId, TerminalStatus, WorkerId};
 use slipstream_eventlog::Append;
 
-use crate::{CommandError, Commands, Ownership, loading, streams};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, Ownership, loading, streams};
 
 /// What a worker that asks for a generation finds.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use slipstream_eventlog::{Append, AppendError, Appended, CommandId, Guard, Posit
 
 use crate::cancel_generation::cancel;
 use crate::decoded::decode;
-use crate::{CommandError, Commands, loading, streams};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, loading, streams};
 
 /// A message to post.
 #[derive(Debug, Clone)]

@@ -8,8 +8,8 @@ use slipstream_domain::{EmailAddress, EmailId, UserId};
 use slipstream_eventlog::Append;
 use uuid::Uuid;
 
-use crate::{CommandError, Commands, loading, streams};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, loading, streams};
 
 /// Who has the address; registers a new person when nobody has. Idempotent: one address is one user, whoever asks,
 /// from however many processes at once.

@@ -3,8 +3,8 @@
 use slipstream_domain::{ConversationId, Title, UserId};
 use slipstream_eventlog::Append;
 
-use crate::{CommandError, Commands, loading, streams};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, loading, streams};
 
 /// Gives the conversation the user's own title; no generated one replaces it later.
 ///

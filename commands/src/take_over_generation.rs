@@ -5,8 +5,8 @@ use std::time::Duration;
 use slipstream_domain::{Category, Epoch, Generation, GenerationId, WorkerId, generation::Owner};
 use slipstream_eventlog::{Append, Category as StreamCategory, StreamId, Version};
 
-use crate::{CommandError, Commands, Ownership, loading, streams};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, Ownership, loading, streams};
 
 /// How many open streams are listed at a time.
 const PAGE: usize = 500;

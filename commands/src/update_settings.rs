@@ -4,8 +4,8 @@ use slipstream_domain::UserId;
 use slipstream_domain::event::SettingsChanged;
 use slipstream_eventlog::Append;
 
-use crate::{CommandError, Commands, loading, streams};
 use crate::retrying::retrying;
+use crate::{CommandError, Commands, loading, streams};
 
 /// Makes these settings hold, whole: an absent one is unset. Setting what holds already writes nothing.
 ///

@@ -46,7 +46,10 @@ mod tests {
     #[test]
     fn a_provider_without_a_model_means_its_default() {
         assert_eq!(resolve("openai", None).unwrap(), "openai/gpt-5-nano");
-        assert_eq!(resolve("anthropic", Some("claude-opus-4-20250514")).unwrap(), "anthropic/claude-opus-4-20250514");
+        assert_eq!(
+            resolve("anthropic", Some("claude-opus-4-20250514")).unwrap(),
+            "anthropic/claude-opus-4-20250514"
+        );
     }
 
     #[test]

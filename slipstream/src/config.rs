@@ -75,7 +75,8 @@ mod tests {
     use secrecy::ExposeSecret;
 
     fn read(set: &[(&str, &str)]) -> Config {
-        let find = |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| OsString::from(value));
+        let find =
+            |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| OsString::from(value));
         Config::read(find).unwrap()
     }
 
@@ -102,7 +103,8 @@ mod tests {
     #[test]
     fn a_value_that_is_no_text_is_refused_by_name() {
         use std::os::unix::ffi::OsStringExt;
-        let error = Config::read(|name| (name == "EMAIL_PEPPER").then(|| OsString::from_vec(vec![0xFF]))).unwrap_err();
+        let error = Config::read(|name| (name == "EMAIL_PEPPER").then(|| OsString::from_vec(vec![0xFF])))
+            .unwrap_err();
         assert_eq!(error.to_string(), "EMAIL_PEPPER is not UTF-8");
     }
 }

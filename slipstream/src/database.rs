@@ -57,7 +57,9 @@ impl Database {
         match place {
             Place::Folder(folder) => {
                 let private = PrivatePostgres::start_or_adopt(folder, &search(config)).await?;
-                Self::connect(private.url(), connections).await.map(|pool| Self { pool, private: Some(private) })
+                Self::connect(private.url(), connections)
+                    .await
+                    .map(|pool| Self { pool, private: Some(private) })
             }
             Place::Server(url) => Self::server(url, connections).await,
         }
@@ -71,7 +73,9 @@ impl Database {
         match place {
             Place::Folder(folder) => {
                 let private = PrivatePostgres::join(folder, &search(config)).await?;
-                Self::connect(private.url(), connections).await.map(|pool| Self { pool, private: Some(private) })
+                Self::connect(private.url(), connections)
+                    .await
+                    .map(|pool| Self { pool, private: Some(private) })
             }
             Place::Server(url) => Self::server(url, connections).await,
         }

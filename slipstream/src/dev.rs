@@ -97,11 +97,13 @@ fn kept_pepper(file: &Path) -> anyhow::Result<SecretString> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(cannot),
     }
-    let pepper: String = rand::rng().sample_iter(rand::distr::Alphanumeric).take(43).map(char::from).collect();
+    let pepper: String =
+        rand::rng().sample_iter(rand::distr::Alphanumeric).take(43).map(char::from).collect();
     // Written beside and renamed, so that a crash never leaves half a pepper.
     let beside = file.with_extension("new");
     let mut open = std::fs::OpenOptions::new();
-    let mut written = open.write(true).create(true).truncate(true).mode(0o600).open(&beside).with_context(cannot)?;
+    let mut written =
+        open.write(true).create(true).truncate(true).mode(0o600).open(&beside).with_context(cannot)?;
     written.write_all(pepper.as_bytes()).and_then(|()| written.sync_all()).with_context(cannot)?;
     std::fs::rename(&beside, file).with_context(cannot)?;
     Ok(SecretString::from(pepper))

@@ -10,8 +10,12 @@ use tracing_subscriber::EnvFilter;
 /// `filter` is not a filter.
 pub(crate) fn log_to_stderr(filter: Option<&str>) -> anyhow::Result<()> {
     let filter = match filter {
-        Some(filter) => EnvFilter::try_new(filter).context("--log is not a filter such as info or sqlx=warn")?,
-        None => EnvFilter::builder().with_default_directive(tracing::level_filters::LevelFilter::INFO.into()).from_env_lossy(),
+        Some(filter) => {
+            EnvFilter::try_new(filter).context("--log is not a filter such as info or sqlx=warn")?
+        }
+        None => EnvFilter::builder()
+            .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
+            .from_env_lossy(),
     };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(())

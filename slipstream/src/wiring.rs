@@ -121,8 +121,10 @@ fn providers(
     base_urls: &BTreeMap<ProviderId, String>,
     catalogue: &Arc<Catalogue>,
 ) -> anyhow::Result<Arc<Providers>> {
-    let settings =
-        slipstream_providers::Settings { base_urls: base_urls.clone(), ..slipstream_providers::Settings::default() };
+    let settings = slipstream_providers::Settings {
+        base_urls: base_urls.clone(),
+        ..slipstream_providers::Settings::default()
+    };
     let providers = Providers::new(&settings, catalogue, Arc::new(rand::random::<f64>));
     Ok(Arc::new(providers.context("the settings of the providers cannot work")?))
 }

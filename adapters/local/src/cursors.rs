@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How long a cursor is kept after its socket's last word: twice what a client may take to come back.
-const KEPT: Duration = Duration::from_secs(120);
+const KEPT: Duration = Duration::from_mins(2);
 /// How often what has expired is dropped: a write after this long does it.
 const SWEEP: Duration = Duration::from_secs(10);
 

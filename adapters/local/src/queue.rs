@@ -15,7 +15,7 @@ use crate::lock;
 /// How long a delivery stays somebody's without a sign of life (`04-streaming-and-resume`, "Owner and lease").
 const ACK_WAIT: Duration = Duration::from_secs(30);
 /// How long a message id is remembered.
-const REMEMBERED: Duration = Duration::from_secs(120);
+const REMEMBERED: Duration = Duration::from_mins(2);
 /// Jobs at most, waiting or in hand: about 10 MB. The dispatcher keeps trying, and the log keeps what is not here.
 const MOST_JOBS: usize = 65_536;
 
@@ -92,7 +92,8 @@ impl JobQueue for InProcessQueue {
 
 impl Jobs {
     fn publish(&mut self, job: Job, now: Instant) -> Result<(), PortError> {
-        while let Some((_, old)) = self.seen_at.pop_front_if(|(at, _)| now.duration_since(*at) >= REMEMBERED) {
+        while let Some((_, old)) = self.seen_at.pop_front_if(|(at, _)| now.duration_since(*at) >= REMEMBERED)
+        {
             self.seen.remove(&old);
         }
         if self.seen.contains(&job) {

@@ -14,9 +14,9 @@ use crate::cursors::Cursors;
 use crate::lock;
 
 /// How long a reply is kept while it is made (`04-streaming-and-resume`, "Tiers").
-const LIVE: Duration = Duration::from_secs(24 * 60 * 60);
+const LIVE: Duration = Duration::from_hours(24);
 /// How long after its end.
-const ENDED: Duration = Duration::from_secs(10 * 60);
+const ENDED: Duration = Duration::from_mins(10);
 /// How often what has expired is dropped. There is no timer: a write after this long does it.
 const SWEEP: Duration = Duration::from_secs(10);
 /// Output is joined up to this many bytes: few allocations, and little to copy when a reader is served from the middle.
@@ -66,7 +66,9 @@ impl StreamState for InProcessStreamState {
     async fn seed(&self, key: StreamKey, outputs: &[Output]) -> Result<(), StreamStateError> {
         let now = Instant::now();
         let mut kept = Kept { outputs: Vec::new(), expires: now + LIVE };
-        outputs.iter().for_each(|output| kept.push(output));
+        for output in outputs {
+            kept.push(output);
+        }
         let mut streams = lock(&self.streams);
         streams.sweep(now);
         streams.by_key.insert(key, kept);

@@ -30,7 +30,10 @@ async fn a_first_message_streams_ends_and_is_in_the_read_model() {
     assert_eq!(texts, ["hello", &answer.text]);
     let (status, list) = dev.get("/v1/conversations?email=a@example.com").await;
     assert_eq!((status, &list["items"][0]["title"]), (200, &Value::from("hello")));
-    assert_eq!(dev.get(&format!("/v1/conversations/{}/messages?email=b@example.com", answer.conversation)).await.0, 404);
+    assert_eq!(
+        dev.get(&format!("/v1/conversations/{}/messages?email=b@example.com", answer.conversation)).await.0,
+        404
+    );
 
     client.ask(&answer.conversation, "[[chunks=3 bytes=5 delay_ms=0]]").await;
     assert_eq!(client.answer(usize::MAX).await.text.len(), 15);

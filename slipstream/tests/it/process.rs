@@ -60,11 +60,13 @@ impl Dev {
 
     pub(crate) async fn start_with(folder: &DataFolder, environment: &[(&str, &str)]) -> Self {
         let path = folder.path();
-        let mut command = slipstream(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()]);
+        let mut command =
+            slipstream(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()]);
         command.envs(environment.iter().copied()).stderr(Stdio::inherit());
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = tokio::time::timeout(START_LIMIT, listening(&mut stdout)).await.expect("it never listened");
+        let address =
+            tokio::time::timeout(START_LIMIT, listening(&mut stdout)).await.expect("it never listened");
         Self { address, child, _stdout: stdout }
     }
 

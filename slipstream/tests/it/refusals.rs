@@ -71,7 +71,10 @@ async fn unmigrate(pool: &sqlx::PgPool) {
     .await
     .unwrap();
     for schema in schemas {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"))).execute(pool).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE")))
+            .execute(pool)
+            .await
+            .unwrap();
     }
     sqlx::raw_sql("CREATE SCHEMA public").execute(pool).await.unwrap();
 }
