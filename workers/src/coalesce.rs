@@ -37,6 +37,11 @@ impl Coalescer {
         self.waiting.is_empty()
     }
 
+    /// Bytes that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.waiting.iter().map(|run| run.text.len()).sum()
+    }
+
     /// The last number given.
     pub(crate) fn last(&self) -> Seq {
         self.last

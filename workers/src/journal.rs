@@ -19,8 +19,6 @@ const ENOUGH: usize = 8 * 1024;
 const MOST_BYTES: usize = 64 * 1024;
 /// The most deltas of one record: their ends are numbers of up to 6 digits.
 const MOST_DELTAS: usize = 8 * 1024;
-/// Bytes that may wait while the log does not answer; beyond, the provider has to.
-const ROOM: usize = 1024 * 1024;
 
 /// What is produced and not yet recorded, and the one write that is under way.
 pub(crate) struct Journal {
@@ -50,9 +48,9 @@ impl Journal {
         self.thinking_ms = thinking_ms;
     }
 
-    /// Whether it takes more without growing beyond its bound.
-    pub(crate) fn has_room(&self) -> bool {
-        self.bytes < ROOM
+    /// Bytes of output that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// When [`Journal::start_if_due`] has something to do; `None` while a write is under way.

@@ -18,6 +18,8 @@ use crate::journal::Journal;
 const WINDOW: Duration = Duration::from_millis(25);
 /// How often readers are told where the owner stands (`04-streaming-and-resume`, "Tiers").
 const BEAT: Duration = Duration::from_secs(1);
+/// Bytes that may wait while the log does not answer; beyond, the provider has to.
+const ROOM: usize = 1024 * 1024;
 
 /// The one way of a reply's output to its readers.
 pub(crate) struct Outlet {
@@ -28,7 +30,7 @@ pub(crate) struct Outlet {
     pub(crate) coalescer: Coalescer,
     pub(crate) journal: Journal,
     pub(crate) hot: Hot,
-    /// What waits for the first record to be durable; `None` once it is.
+    /// The first output, until its record is durable; `None` from then on.
     held: Option<Vec<Output>>,
     shown: Seq,
     show_at: Instant,
@@ -78,21 +80,23 @@ impl Outlet {
         self.hot.start(now);
     }
 
-    /// Records the first output at once, and shows what was held back when that is done.
+    /// Records the first output at once, and shows it when that is done. What comes meanwhile waits in the coalescer.
     async fn open(&mut self, now: Instant, thinking_ms: Option<u64>) {
-        let new = self.take(thinking_ms);
-        let Some(held) = &mut self.held else { return };
-        held.extend(new);
-        if held.is_empty() {
-            return;
+        if self.held.as_ref().is_some_and(Vec::is_empty) {
+            self.held = Some(self.take(thinking_ms));
         }
-        if self.journal.last_recorded() == Some(Seq::START) {
+        let first = self.held.as_ref().and_then(|held| held.first()).map(|output| output.run.from);
+        let (Some(first), Some(recorded)) = (first, self.journal.last_recorded()) else { return };
+        if recorded < first {
             self.journal.start(now);
-        } else if self.journal.last_recorded().is_some() {
-            let held = std::mem::take(held);
-            self.held = None;
+        } else if let Some(held) = self.held.take() {
             self.show(held, now).await;
         }
+    }
+
+    /// Whether it takes more without growing beyond its bound.
+    pub(crate) fn has_room(&self) -> bool {
+        self.journal.bytes() + self.coalescer.bytes() < ROOM
     }
 
     /// What waits, handed to the journal.

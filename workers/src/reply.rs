@@ -185,7 +185,7 @@ impl Reply {
                 }
                 () = self.outlet.hot.done() => {}
                 () = tokio::time::sleep_until(wake_at) => {}
-                delta = deltas.next(), if self.outlet.journal.has_room() => {
+                delta = deltas.next(), if self.outlet.has_room() => {
                     if let Some(end) = self.take(delta, Instant::now()) {
                         return Ok(end);
                     }
