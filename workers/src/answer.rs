@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use slipstream_domain::event::{HistoryCut, ProviderFault, Terminal, TerminalContent, ThinkingSignature};
-use slipstream_domain::{
-    Citation, Cost, Ending, ErrorClass, FinishReason, Seq, TerminalStatus, TokenUsage,
-};
+use slipstream_domain::{Citation, Cost, Ending, ErrorClass, FinishReason, Seq, TerminalStatus, TokenUsage};
 use slipstream_providers::ProviderError;
 use tokio::time::Instant;
 

@@ -30,7 +30,11 @@ pub(crate) struct Claim<'a> {
 impl Claims {
     /// Takes a generation in hand, unless it is already: then `None`, and the claim that has it keeps `delivery` alive
     /// beside its own and ends it with them.
-    pub(crate) async fn take(&self, id: GenerationId, delivery: Option<Box<dyn Delivery>>) -> Option<Claim<'_>> {
+    pub(crate) async fn take(
+        &self,
+        id: GenerationId,
+        delivery: Option<Box<dyn Delivery>>,
+    ) -> Option<Claim<'_>> {
         let (claim, deliveries) = match self.lock().entry(id) {
             std::collections::hash_map::Entry::Occupied(taken) => (None, Arc::clone(taken.get())),
             std::collections::hash_map::Entry::Vacant(free) => {
@@ -139,6 +143,10 @@ mod tests {
         assert_eq!(claim.deliveries().await, 2);
         claim.end(Left::ToAnother).await;
         assert!(nothing_comes_within(&queue, 29).await);
-        assert_eq!(queue.next().await.unwrap().deliveries(), 3, "as its new owner's queue would, were it gone");
+        assert_eq!(
+            queue.next().await.unwrap().deliveries(),
+            3,
+            "as its new owner's queue would, were it gone"
+        );
     }
 }

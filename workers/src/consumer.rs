@@ -84,7 +84,9 @@ impl Worker {
         match open_generation(&self.app, id, self.id).await {
             Ok(Opened::Mine(own)) => self.make(own).await,
             Ok(Opened::Over(_)) => Left::Done,
-            Ok(Opened::Taken(owner)) if self.is_gone(id, owner).await => self.take_over(id, owner.epoch).await,
+            Ok(Opened::Taken(owner)) if self.is_gone(id, owner).await => {
+                self.take_over(id, owner.epoch).await
+            }
             Ok(Opened::Taken(_)) => Left::Later(RETRY),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a generation cannot be opened");

@@ -39,7 +39,10 @@ impl Worker {
         match self.history(own.request(), own.requested_at()).await {
             Ok(turns) => turns.iter().map(|turn| estimate_tokens(turn.text())).sum(),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "usage is estimated without its input");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "usage is estimated without its input"
+                );
                 0
             }
         }

@@ -104,11 +104,7 @@ impl Hot {
 }
 
 /// Appends in order. An output that is there already, as after a write whose answer was lost, is fine when it is the top.
-async fn append(
-    state: &dyn StreamState,
-    key: StreamKey,
-    outputs: &[Output],
-) -> Result<(), StreamStateError> {
+async fn append(state: &dyn StreamState, key: StreamKey, outputs: &[Output]) -> Result<(), StreamStateError> {
     for output in outputs {
         match state.append(key, output).await {
             Ok(()) => {}
@@ -187,7 +183,11 @@ mod tests {
             self.inner.seed(key, outputs).await
         }
 
-        async fn read_after(&self, key: StreamKey, seq: Seq) -> Result<Option<Vec<Output>>, StreamStateError> {
+        async fn read_after(
+            &self,
+            key: StreamKey,
+            seq: Seq,
+        ) -> Result<Option<Vec<Output>>, StreamStateError> {
             self.inner.read_after(key, seq).await
         }
 

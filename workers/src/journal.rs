@@ -172,7 +172,11 @@ mod tests {
         for runs in [
             vec![run(1, Part::Text, 3, 4)],
             vec![run(1, Part::Text, 20, 16 * 1024)],
-            vec![run(1, Part::Thinking, 3, 1000), run(4, Part::Text, 30_000, 1), run(30_004, Part::Thinking, 1, 9)],
+            vec![
+                run(1, Part::Thinking, 3, 1000),
+                run(4, Part::Text, 30_000, 1),
+                run(30_004, Part::Thinking, 1, 9),
+            ],
         ] {
             let (mut records, mut left) = (Vec::new(), runs.clone());
             while !left.is_empty() {

@@ -39,7 +39,12 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     /// The outlet of an owner that has produced nothing yet.
-    pub(crate) fn new(app: &Commands, state: Arc<dyn StreamState>, own: Box<Ownership>, now: Instant) -> Self {
+    pub(crate) fn new(
+        app: &Commands,
+        state: Arc<dyn StreamState>,
+        own: Box<Ownership>,
+        now: Instant,
+    ) -> Self {
         let (generation, epoch) = (own.id(), own.epoch());
         Self {
             bus: Arc::clone(app.bus()),

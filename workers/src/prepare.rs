@@ -41,7 +41,8 @@ impl From<Fault> for Unprepared {
 impl Worker {
     /// Whether the simulated provider answers in place of the one that was asked, because nobody has a key for it.
     pub(crate) fn stands_in(&self, asked: &GenerationRequested) -> bool {
-        let needs_key = self.catalogue.vendor(&asked.provider).is_some_and(|vendor| vendor.key_setting.is_some());
+        let needs_key =
+            self.catalogue.vendor(&asked.provider).is_some_and(|vendor| vendor.key_setting.is_some());
         asked.key_source == KeySource::None && needs_key
     }
 
@@ -83,8 +84,7 @@ impl Worker {
             },
         };
         let history_cut = fit(&mut question);
-        let provider =
-            if self.stands_in(asked) { ProviderId::simulated() } else { asked.provider.clone() };
+        let provider = if self.stands_in(asked) { ProviderId::simulated() } else { asked.provider.clone() };
         let input_tokens = question.system.as_deref().map_or(0, estimate_tokens)
             + question.history.iter().map(|turn| estimate_tokens(turn.text())).sum::<u64>();
         Ok(Prepared { provider, question, history_cut, input_tokens })
@@ -102,9 +102,8 @@ impl Worker {
                 return Err(Fault::new(ErrorClass::Auth, message));
             }
         };
-        secret
-            .map(|secret| ApiKey::parse(&secret))
-            .transpose()
-            .map_err(|error| Fault::new(ErrorClass::Auth, format!("The key for {}: {error}.", asked.provider)))
+        secret.map(|secret| ApiKey::parse(&secret)).transpose().map_err(|error| {
+            Fault::new(ErrorClass::Auth, format!("The key for {}: {error}.", asked.provider))
+        })
     }
 }

@@ -132,7 +132,8 @@ impl Worker {
                 None => Some(estimated(asked.input_tokens, hot.shown())),
             };
             let paid = provider == request.asked.provider;
-            sums.cost = sums.usage.filter(|_| paid).and_then(|usage| cost(&usage, &asked.model, &self.catalogue));
+            sums.cost =
+                sums.usage.filter(|_| paid).and_then(|usage| cost(&usage, &asked.model, &self.catalogue));
             sums.history_cut = asked.history_cut;
         }
         self.finish(&mut own, answer.ending(end, sums, now)).await?;

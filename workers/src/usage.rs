@@ -31,8 +31,9 @@ mod tests {
 
     #[test]
     fn an_estimate_counts_thinking_as_output_and_says_that_it_is_one() {
-        let output = |seq, part, text: &str| {
-            Output { run: Run::delta(Seq(seq), part, 0, text.into()), thinking_ms: None }
+        let output = |seq, part, text: &str| Output {
+            run: Run::delta(Seq(seq), part, 0, text.into()),
+            thinking_ms: None,
         };
         let outputs = [output(1, Part::Thinking, "12345678"), output(2, Part::Text, "1234")];
         let expected = TokenUsage {

@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use axum::extract::ws::{Message, WebSocket};
 use axum::http::header;
+use futures::StreamExt;
 use tokio::time::timeout;
 
 use super::close::Close;
 use super::connections::Counted;
 use super::session::Session;
 use crate::auth::{AuthenticationError, Caller, Handshake, fingerprint};
-use crate::meters::OpenSocket;
 use crate::settings::Settings;
 use crate::shared::Shared;
 
-/// Serves an upgraded connection to its end.
+/// Makes an upgraded connection a socket, or closes it.
 pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Handshake) {
     let admitted = tokio::select! {
         () = shared.drain.cancelled() => Err(Close::DRAINING),
@@ -26,9 +26,11 @@ pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Ha
     match admitted {
         Ok((caller, counted)) => {
             let fingerprint = fingerprint(&caller, &handshake.headers);
-            drop(handshake);
-            let _open = OpenSocket::count();
-            Session::new(shared, caller.user, fingerprint, counted).run(ws).await;
+            let (sink, stream) = ws.split();
+            let tasks = shared.tasks.clone();
+            let session = Session::new(shared, caller.user, fingerprint, counted);
+            // On a task of its own, so that an idle socket keeps nothing of what letting it in took.
+            tasks.spawn(session.run(sink, stream));
         }
         Err(close) => {
             let goodbye = async {

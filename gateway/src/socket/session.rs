@@ -19,6 +19,7 @@ use super::heartbeat::Pulse;
 use super::token_bucket::TokenBucket;
 use super::{Socket, answer, writer};
 use crate::hub;
+use crate::meters::OpenSocket;
 use crate::shared::Shared;
 
 /// How long replies under way have to note where the socket stood.
@@ -28,6 +29,7 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) socket: Arc<Socket>,
     _counted: Counted,
+    _open: OpenSocket,
 }
 
 impl Session {
@@ -40,14 +42,17 @@ impl Session {
             in_flight: Arc::new(Semaphore::new(shared.settings.max_in_flight as usize)),
             replies: Mutex::default(),
         };
-        Self { shared, socket: Arc::new(socket), _counted: counted }
+        Self { shared, socket: Arc::new(socket), _counted: counted, _open: OpenSocket::count() }
     }
 
-    pub(super) async fn run(self, ws: WebSocket) {
-        let Self { shared, socket, _counted } = &self;
+    pub(super) async fn run(
+        self,
+        mut sink: SplitSink<WebSocket, Message>,
+        mut stream: SplitStream<WebSocket>,
+    ) {
+        let Self { shared, socket, .. } = &self;
         shared.heartbeats.watch(&socket.pulse);
         self.take_over();
-        let (mut sink, mut stream) = ws.split();
         tokio::select! {
             () = writer::write(&mut sink, &socket.pulse, &shared.heartbeats, shared.settings.stall) => {}
             () = self.read(&mut stream) => {}

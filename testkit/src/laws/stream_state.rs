@@ -133,7 +133,8 @@ fn cursor(user: u128, fingerprint: u8, closed: Option<CloseKind>, at: i64) -> Co
 
 /// The orphan of `whose` user and fingerprint, at most a minute old, with two seconds counting as silence.
 async fn orphan<S: StreamState>(state: &S, whose: CompatCursor) -> Option<CompatCursor> {
-    let (not_before, silent_before) = (Timestamp::from_millis(NOW - 60_000), Timestamp::from_millis(NOW - 2_000));
+    let (not_before, silent_before) =
+        (Timestamp::from_millis(NOW - 60_000), Timestamp::from_millis(NOW - 2_000));
     let taken = state.take_orphan(whose.user, whose.fingerprint, not_before, silent_before).await;
     taken.expect("the state answers")
 }

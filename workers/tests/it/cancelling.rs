@@ -74,7 +74,10 @@ async fn a_reply_cancelled_while_it_only_thinks_keeps_its_thoughts() {
     world.told_when(posted.generation_id, |told| !told.outputs.is_empty()).await;
     cancel_generation(&world.app, world.user, posted.generation_id).await.unwrap();
     let ended = world.ended(posted.generation_id).await;
-    assert_eq!((ended.status, ended.thinking.as_str(), ended.text.as_str()), (TerminalStatus::Cancelled, "hm", ""));
+    assert_eq!(
+        (ended.status, ended.thinking.as_str(), ended.text.as_str()),
+        (TerminalStatus::Cancelled, "hm", "")
+    );
     world.close().await;
 }
 

@@ -16,7 +16,8 @@ fn settings(grace: Duration) -> Settings {
 
 #[tokio::test]
 async fn what_cannot_end_in_the_grace_period_is_handed_back_and_not_ended() {
-    let world = World::new([vec![say("so "), say("far"), Line::Hold, stop()], vec![say("again"), stop()]]).await;
+    let world =
+        World::new([vec![say("so "), say("far"), Line::Hold, stop()], vec![say("again"), stop()]]).await;
     let (queue, drain) = (HandedOut::new(), CancellationToken::new());
     world.worker_on(queue.clone(), settings(Duration::from_millis(300))).start(&world.tasks, drain.clone());
     let posted = world.ask("openai", "hello").await;

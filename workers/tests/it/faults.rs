@@ -25,7 +25,10 @@ fn fail() -> Line {
 #[tokio::test]
 async fn a_provider_that_fails_before_it_says_anything_fails_the_reply_with_its_class_and_no_key() {
     let ended = end_of(vec![fail()]).await;
-    assert_eq!((ended.status, ended.class(), ended.terminal.final_seq), (TerminalStatus::Failed, "quota", Seq(0)));
+    assert_eq!(
+        (ended.status, ended.class(), ended.terminal.final_seq),
+        (TerminalStatus::Failed, "quota", Seq(0))
+    );
     assert_eq!(ended.content.provider_error.as_deref(), Some("no money left on key [redacted]"));
     assert_eq!((ended.terminal.usage, ended.terminal.attempts), (None, 1));
 }
@@ -33,7 +36,10 @@ async fn a_provider_that_fails_before_it_says_anything_fails_the_reply_with_its_
 #[tokio::test]
 async fn a_provider_that_fails_later_fails_the_reply_and_what_it_said_is_kept() {
     let ended = end_of(vec![think("hm"), say("half an "), fail()]).await;
-    assert_eq!((ended.status, ended.class(), ended.text.as_str()), (TerminalStatus::Failed, "quota", "half an "));
+    assert_eq!(
+        (ended.status, ended.class(), ended.text.as_str()),
+        (TerminalStatus::Failed, "quota", "half an ")
+    );
     assert_eq!(ended.terminal.final_seq, Seq(2));
     assert!(ended.terminal.usage.is_some(), "what was said was paid for");
 }
@@ -51,7 +57,10 @@ async fn an_answer_without_a_word_is_a_failure() {
 #[tokio::test]
 async fn an_answer_that_stops_without_an_end_is_a_failure() {
     let ended = end_of(vec![say("and then")]).await;
-    assert_eq!((ended.status, ended.class(), ended.text.as_str()), (TerminalStatus::Failed, "protocol", "and then"));
+    assert_eq!(
+        (ended.status, ended.class(), ended.text.as_str()),
+        (TerminalStatus::Failed, "protocol", "and then")
+    );
 }
 
 #[tokio::test]
@@ -73,17 +82,26 @@ async fn a_delta_larger_than_an_append_is_recorded_in_pieces() {
 async fn an_image_has_no_place_yet_and_is_not_passed_over_in_silence() {
     let image = Delta::Image { mime: "image/png".into(), bytes: Vec::new().into() };
     let ended = end_of(vec![say("look: "), Line::Say(image), stop()]).await;
-    assert_eq!((ended.status, ended.class(), ended.text.as_str()), (TerminalStatus::Failed, "internal", "look: "));
+    assert_eq!(
+        (ended.status, ended.class(), ended.text.as_str()),
+        (TerminalStatus::Failed, "internal", "look: ")
+    );
 }
 
 #[tokio::test]
 async fn a_panic_ends_the_reply_as_a_fault_of_ours_and_keeps_what_was_said() {
     let shown = Line::Wait(Duration::from_millis(200));
     let ended = end_of(vec![say("so "), say("far"), shown, Line::Panic]).await;
-    assert_eq!((ended.status, ended.class(), ended.text.as_str()), (TerminalStatus::Failed, "internal", "so far"));
+    assert_eq!(
+        (ended.status, ended.class(), ended.text.as_str()),
+        (TerminalStatus::Failed, "internal", "so far")
+    );
     assert_eq!(ended.epoch, 2, "what the lost owner had shown was carried into a new epoch");
     let ended = end_of(vec![Line::Panic]).await;
-    assert_eq!((ended.status, ended.class(), ended.terminal.final_seq), (TerminalStatus::Failed, "internal", Seq(0)));
+    assert_eq!(
+        (ended.status, ended.class(), ended.terminal.final_seq),
+        (TerminalStatus::Failed, "internal", Seq(0))
+    );
 }
 
 #[tokio::test]

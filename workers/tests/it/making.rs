@@ -56,7 +56,10 @@ async fn a_reply_is_thought_said_shown_recorded_and_ended() {
     }
 
     let ended = world.ended(posted.generation_id).await;
-    assert_eq!((ended.status, ended.text.as_str(), ended.thinking.as_str()), (TerminalStatus::Completed, "Héllo", "hm, so"));
+    assert_eq!(
+        (ended.status, ended.text.as_str(), ended.thinking.as_str()),
+        (TerminalStatus::Completed, "Héllo", "hm, so")
+    );
     assert_eq!(slipstream_domain::run::merged(shown).len(), 2, "live output has no gap either");
     let terminal = &ended.terminal;
     assert_eq!((terminal.final_seq, terminal.attempts, terminal.usage), (Seq(4), 1, Some(USAGE)));
@@ -81,16 +84,12 @@ async fn the_transcript_has_the_exchange_and_the_next_turn_is_asked_with_it() {
     world.publish(&second).await;
     world.ended(second.generation_id).await;
 
-    let model = world.catalogue.default_model(world.provider.requests()[0].key.as_ref().map_or(
-        &slipstream_domain::ProviderId::simulated(),
-        |_| &world.catalogue.vendors()[0].id,
-    ));
     let asked = &world.provider.requests()[1];
     let expected = [
         Turn::User { text: "hello".into() },
         Turn::Assistant {
             provider: asked.model.provider.clone(),
-            model: model.unwrap().id.clone(),
+            model: asked.model.id.clone(),
             text: "Hi!".into(),
         },
         Turn::User { text: "Which colour?".into() },
@@ -103,8 +102,12 @@ async fn the_transcript_has_the_exchange_and_the_next_turn_is_asked_with_it() {
     let page = transcript::messages(&world.read_models, world.user, first.conversation_id, None, 10).await;
     let messages = page.unwrap().unwrap().items;
     let said: Vec<_> = messages.iter().map(|m| (m.role, m.text.as_deref().unwrap_or_default())).collect();
-    let expected =
-        [(Role::User, "hello"), (Role::Assistant, "Hi!"), (Role::User, "Which colour?"), (Role::Assistant, "Blue.")];
+    let expected = [
+        (Role::User, "hello"),
+        (Role::Assistant, "Hi!"),
+        (Role::User, "Which colour?"),
+        (Role::Assistant, "Blue."),
+    ];
     assert_eq!(said, expected);
     assert_eq!(messages[3].status, MessageStatus::Ended(TerminalStatus::Completed));
     world.close().await;
@@ -150,7 +153,6 @@ async fn many_deltas_are_few_frames_and_fewer_records_and_none_is_lost() {
     assert!(ended.records <= 10, "{} records", ended.records);
     let [shown] = slipstream_domain::run::merged(shown).try_into().expect("live output has no gap");
     assert_eq!(shown.text, ended.text);
-    eprintln!("DEBUG {frames} {windows}");
     world.close().await;
 }
 
@@ -165,7 +167,9 @@ async fn a_reply_that_pauses_beats_once_a_second_and_is_recorded_meanwhile() {
     let mut beats = 0;
     let listening = async {
         while beats < 2 {
-            let BusEvent::Message(message) = live.next().await.unwrap() else { panic!("nothing is lost here") };
+            let BusEvent::Message(message) = live.next().await.unwrap() else {
+                panic!("nothing is lost here")
+            };
             if let LiveMessage::Beat { seq, .. } = *message {
                 assert_eq!(seq, Seq(2));
                 beats += 1;

@@ -18,7 +18,9 @@ use slipstream_domain::{
     ProviderId, Run, Seq, TerminalStatus, Timestamp, UserId, WorkerId,
 };
 use slipstream_eventlog::LogOptions;
-use slipstream_local::{EnvironmentKeys, InProcessBus, InProcessQueue, InProcessStreamState, SystemClock, UuidV7Ids};
+use slipstream_local::{
+    EnvironmentKeys, InProcessBus, InProcessQueue, InProcessStreamState, SystemClock, UuidV7Ids,
+};
 use slipstream_projections::{GenerationLog, ReadModels, Runner, StreamKey, StreamState, generation_log};
 use slipstream_providers::{Catalogue, Delta, Providers};
 use slipstream_testkit::{Line, ScriptedProvider, TestDatabase};
@@ -230,7 +232,9 @@ pub(crate) struct Ended {
 impl Ended {
     fn of(told: GenerationLog) -> Self {
         let (status, terminal) = told.terminal.clone().unwrap();
-        let Generation::Ended { made, final_seq, .. } = &told.state else { panic!("ended, but not in its state") };
+        let Generation::Ended { made, final_seq, .. } = &told.state else {
+            panic!("ended, but not in its state")
+        };
         let mut next = Seq(1);
         for output in &told.outputs {
             assert_eq!(output.run.from, next, "numbers have no gap");
