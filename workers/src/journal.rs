@@ -25,13 +25,16 @@ pub(crate) struct Journal {
     app: Commands,
     /// Here or inside `write`, never both.
     own: Option<Box<Ownership>>,
-    write: Option<BoxFuture<'static, (Box<Ownership>, Result<(), CommandError>)>>,
+    write: Option<BoxFuture<'static, Written>>,
     waiting: Vec<Run>,
     bytes: usize,
     thinking_ms: Option<u64>,
     /// When the next write is due at the latest.
     due: Instant,
 }
+
+/// A write that is done.
+type Written = (Box<Ownership>, Result<(), CommandError>);
 
 impl Journal {
     pub(crate) fn new(app: Commands, own: Box<Ownership>, now: Instant) -> Self {

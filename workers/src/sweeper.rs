@@ -15,9 +15,9 @@ use crate::worker::Worker;
 
 /// How long nothing may have been recorded of a generation before it is looked at (`04-streaming-and-resume`, "Owner and
 /// lease").
-const ABANDONED: Duration = Duration::from_secs(600);
+const ABANDONED: Duration = Duration::from_mins(10);
 /// The pause between two rounds.
-const ROUND: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_mins(1);
 
 /// Whether an owner may still be alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

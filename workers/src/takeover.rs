@@ -128,10 +128,8 @@ impl Worker {
         };
         let told = generation_log(self.app.log(), own.id()).await.map_err(command_error)?;
         let produced = own.last_seq() > Seq::START;
-        let usage = match produced {
-            true => Some(estimated(self.input_tokens(&own).await, &told.outputs)),
-            false => None,
-        };
+        let usage =
+            if produced { Some(estimated(self.input_tokens(&own).await, &told.outputs)) } else { None };
         let asked = &own.request().asked;
         let model = self.catalogue.model(&asked.provider, &asked.model).filter(|_| !self.stands_in(asked));
         let cost = usage.as_ref().zip(model).and_then(|(usage, model)| cost(usage, model, &self.catalogue));

@@ -47,7 +47,7 @@ async fn a_published_job_is_delivered_until_it_is_acknowledged<Q: JobQueue>(queu
     let delivery = next(queue).await;
     assert_eq!((delivery.job(), delivery.deliveries()), (job, 1));
     delivery.ack().await.expect("an acknowledgement is taken");
-    nothing_within(queue, Duration::from_secs(60)).await;
+    nothing_within(queue, Duration::from_mins(1)).await;
 }
 
 async fn jobs_come_in_the_order_of_publishing<Q: JobQueue>(queue: &Q) {
@@ -79,12 +79,12 @@ async fn a_silent_delivery_comes_again_and_one_kept_alive_does_not<Q: JobQueue>(
         kept.in_progress().await.expect("a sign of life is taken");
     }
     let silent = Instant::now();
-    let again = timeout(Duration::from_secs(60), queue.next()).await.expect("it comes again");
+    let again = timeout(Duration::from_mins(1), queue.next()).await.expect("it comes again");
     let again = again.expect("the queue answers");
     assert!(silent.elapsed() >= Duration::from_secs(29), "it came again while it was somebody's");
     assert_eq!((again.job(), again.deliveries()), (job, 2));
     again.ack().await.expect("an acknowledgement is taken");
-    nothing_within(queue, Duration::from_secs(60)).await;
+    nothing_within(queue, Duration::from_mins(1)).await;
 }
 
 async fn what_is_given_back_comes_again_after_its_delay<Q: JobQueue>(queue: &Q) {

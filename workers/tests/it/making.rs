@@ -51,7 +51,7 @@ async fn a_reply_is_thought_said_shown_recorded_and_ended() {
     assert!(!told.outputs.is_empty(), "what is shown first is in the log already");
     world.provider.go_on();
     let mut shown = vec![first];
-    while shown.iter().map(|run| run.count()).sum::<u64>() < 4 {
+    while shown.iter().map(Run::count).sum::<u64>() < 4 {
         shown.push(next_output(&mut live).await.0);
     }
 
@@ -132,7 +132,8 @@ async fn without_the_read_models_history_comes_from_the_log() {
 
 #[tokio::test]
 async fn many_deltas_are_few_frames_and_fewer_records_and_none_is_lost() {
-    let mut script: Vec<_> = (0..2000).map(|n| say(&format!("{n} "))).collect();
+    let words: Vec<String> = (0..2000).map(|n| format!("{n} ")).collect();
+    let mut script: Vec<_> = words.iter().map(|word| say(word)).collect();
     script.insert(1000, Line::Wait(Duration::from_millis(100)));
     script.push(stop());
     let world = World::new([script]).await;
@@ -149,7 +150,7 @@ async fn many_deltas_are_few_frames_and_fewer_records_and_none_is_lost() {
     let windows = started.elapsed().as_millis() / 25;
     assert!(frames <= windows + 2, "{frames} frames in {windows} windows");
     let ended = world.ended(posted.generation_id).await;
-    assert_eq!(ended.text, (0..2000).map(|n| format!("{n} ")).collect::<String>());
+    assert_eq!(ended.text, words.concat());
     assert!(ended.records <= 10, "{} records", ended.records);
     let [shown] = slipstream_domain::run::merged(shown).try_into().expect("live output has no gap");
     assert_eq!(shown.text, ended.text);

@@ -98,7 +98,9 @@ impl World {
 
     /// A worker of this world with a queue of its own, not started.
     pub(crate) fn worker_on(&self, queue: Arc<dyn JobQueue>, settings: Settings) -> Workers {
-        let providers = Providers::new(&Default::default(), &self.catalogue, Arc::new(|| 0.0)).unwrap();
+        let providers =
+            Providers::new(&slipstream_providers::Settings::default(), &self.catalogue, Arc::new(|| 0.0))
+                .unwrap();
         Workers::new(WorkerDeps {
             app: self.app.clone(),
             queue,
@@ -179,7 +181,7 @@ impl World {
     /// The log's account of a generation that has ended.
     pub(crate) async fn ended(&self, generation: GenerationId) -> Ended {
         let told = self.told_when(generation, |told| told.terminal.is_some()).await;
-        Ended::of(told)
+        Ended::of(&told)
     }
 
     /// Everything that is sent live in a conversation from now on.
@@ -230,7 +232,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    fn of(told: GenerationLog) -> Self {
+    fn of(told: &GenerationLog) -> Self {
         let (status, terminal) = told.terminal.clone().unwrap();
         let Generation::Ended { made, final_seq, .. } = &told.state else {
             panic!("ended, but not in its state")
@@ -243,13 +245,13 @@ impl Ended {
         }
         assert_eq!((next, *final_seq), (terminal.final_seq.next(), terminal.final_seq));
         let content = terminal.content.open().unwrap().clone();
-        let text = text(&told, Part::Text);
+        let text = text(told, Part::Text);
         assert_eq!(content.digest, TerminalContent::of_text(&text).digest);
         Self {
             status,
             content,
             text,
-            thinking: self::text(&told, Part::Thinking),
+            thinking: self::text(told, Part::Thinking),
             epoch: made.as_ref().map_or(0, |made| made.epoch.0),
             records: told.outputs.len(),
             terminal,
