@@ -23,16 +23,45 @@ pub async fn history_from_log(
     conversation: ConversationId,
     reply: MessageId,
 ) -> Result<Vec<HistoryMessage>, QueryError> {
-    let correlation = CorrelationId::from_uuid(conversation.as_uuid());
     let head = log.head().await?.position;
+    Ok(told(log, conversation, Position::START, head).await?.branch(reply))
+}
+
+/// The same for a conversation that began shortly before `requested_at`, where its reply was requested; `None` for an
+/// older one. A bounded read instead of a wait for the transcript: a new chat's first reply need not wait for a
+/// projector's next commit.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn young_history(
+    log: &EventLog,
+    conversation: ConversationId,
+    reply: MessageId,
+    requested_at: Position,
+) -> Result<Option<Vec<HistoryMessage>>, QueryError> {
+    let after = Position::new(requested_at.get() - YOUNG);
+    let told = told(log, conversation, after, requested_at).await?;
+    Ok(told.from_the_start.then(|| told.branch(reply)))
+}
+
+/// Events of all conversations together. A first message and its request are five, appended at once.
+const YOUNG: i64 = 256;
+
+async fn told(
+    log: &EventLog,
+    conversation: ConversationId,
+    after: Position,
+    up_to: Position,
+) -> Result<Told, QueryError> {
+    let correlation = CorrelationId::from_uuid(conversation.as_uuid());
     let mut told = Told::default();
-    for recorded in log.read_correlation(correlation, Position::START, head).await? {
+    for recorded in log.read_correlation(correlation, after, up_to).await? {
         match decode(&recorded) {
             Ok(followed) => told.take(followed),
             Err(unreadable) => tracing::warn!(%unreadable, "a history is told without it"),
         }
     }
-    Ok(told.branch(reply))
+    Ok(told)
 }
 
 /// What is known of a conversation's messages, posted and replies.
@@ -40,6 +69,8 @@ pub async fn history_from_log(
 struct Told {
     messages: HashMap<MessageId, Known>,
     replies: HashMap<GenerationId, MessageId>,
+    /// Whether nothing came before.
+    from_the_start: bool,
 }
 
 struct Known {
@@ -76,8 +107,8 @@ impl Told {
                 self.messages.insert(reply.message_id, known);
                 self.replies.insert(reply.generation_id, reply.message_id);
             }
-            ConversationEvent::ConversationStarted(_)
-            | ConversationEvent::UserMessageQueued(_)
+            ConversationEvent::ConversationStarted(_) => self.from_the_start = true,
+            ConversationEvent::UserMessageQueued(_)
             | ConversationEvent::QueuedMessageWithdrawn(_)
             | ConversationEvent::ReplyRecorded(_)
             | ConversationEvent::TitleSet(_)

@@ -2,7 +2,7 @@
 //!
 //! One read model a file, [`conversations`], [`transcript`], [`generations`]: its `apply`, its queries, its SQL.
 //! The [`Runner`] fills them, each event exactly once. [`follow`] reads the log as it grows without a checkpoint,
-//! [`wait_for`] reads your writes, [`generation_log`] and [`history_from_log`] tell a generation and a conversation's
+//! [`wait_for`] reads your writes, [`generation_log`], [`young_history`] and [`history_from_log`] tell a generation and a conversation's
 //! history from the log alone, and [`StreamState`] is the port of the fast tier. Writes nothing but read models:
 //! events are `commands`' alone.
 
@@ -28,7 +28,7 @@ pub use follow::{Follow, FollowError, follow};
 pub use followed::{Followed, Unreadable};
 pub use generation_log::{GenerationLog, generation_log};
 pub use generations::Generations;
-pub use history_log::history_from_log;
+pub use history_log::{history_from_log, young_history};
 pub use page::{Cursor, MAX_PAGE, NotACursor, Page};
 pub use projection::{ApplyError, Known, Projection};
 pub use read_models::ReadModels;

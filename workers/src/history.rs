@@ -5,7 +5,7 @@ use std::time::Duration;
 use slipstream_commands::{CommandError, Ownership, Position};
 use slipstream_domain::{Request, Role};
 use slipstream_projections::transcript::{self, HistoryMessage};
-use slipstream_projections::{Transcript, Waited, history_from_log, wait_for};
+use slipstream_projections::{Transcript, Waited, history_from_log, wait_for, young_history};
 use slipstream_providers::{Turn, estimate_tokens};
 
 use crate::takeover::command_error;
@@ -24,6 +24,10 @@ impl Worker {
     ) -> Result<Vec<Turn>, CommandError> {
         let (conversation, reply) = (request.asked.conversation_id, request.asked.message_id);
         let log = self.app.log();
+        let young = young_history(log, conversation, reply, requested_at).await;
+        if let Some(messages) = young.map_err(command_error)? {
+            return Ok(messages.into_iter().map(|message| turn(message, request)).collect());
+        }
         let messages = match wait_for::<Transcript>(log, conversation, requested_at, PATIENCE).await {
             Waited::Reached => transcript::history(&self.read_models, conversation, reply).await,
             Waited::Parked | Waited::TimedOut => {

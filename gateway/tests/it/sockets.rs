@@ -142,7 +142,7 @@ async fn a_client_that_does_not_answer_a_ping_is_closed() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_too_slow_and_its_neighbour_notices_nothing() {
-    let world = World::start().await;
+    let world = with(Settings { goodbye: Duration::from_secs(10), ..Settings::default() }).await;
     let bystander = world.bystander().await;
     let mut client = world.client("a@example.com").await;
     client.ask("new-chat", "a lot, please").await;

@@ -44,13 +44,20 @@ pub(crate) struct World {
 }
 
 /// How a test's world differs from the usual one.
-#[derive(Default)]
 pub(crate) struct Twist {
     pub(crate) settings: Settings,
     /// Authentication takes this long.
     pub(crate) slow_authentication: Duration,
     /// Added to the checks of `/readyz`.
     pub(crate) checks: Vec<Check>,
+}
+
+impl Default for Twist {
+    /// Clients that a test has done with do not answer a close: they are not waited for.
+    fn default() -> Self {
+        let settings = Settings { goodbye: Duration::from_millis(100), ..Settings::default() };
+        Self { settings, slow_authentication: Duration::ZERO, checks: Vec::new() }
+    }
 }
 
 impl World {
@@ -87,8 +94,7 @@ impl World {
             catalogue: Arc::new(TwoModels),
             authenticate: Arc::new(authenticate),
             ids: Arc::new(UuidV7Ids::new()),
-            // Clients that a test has done with do not answer a close.
-            settings: Settings { goodbye: Duration::from_millis(100), ..twist.settings },
+            settings: twist.settings,
             checks: twist.checks,
             render_metrics: Arc::new(|| "slipstream_up 1\n".to_owned()),
         });

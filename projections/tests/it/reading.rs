@@ -11,7 +11,7 @@ use slipstream_domain::{
 use slipstream_projections::conversations::{self, ConversationSummary};
 use slipstream_projections::generations::{self, GenerationStatus};
 use slipstream_projections::transcript::{self, Message, MessageStatus};
-use slipstream_projections::{Transcript, Waited, generation_log, history_from_log};
+use slipstream_projections::{Transcript, Waited, generation_log, history_from_log, young_history};
 use uuid::Uuid;
 
 use crate::world::{World, says};
@@ -146,6 +146,24 @@ async fn history_follows_one_branch_of_the_tree() {
     assert_eq!(all_messages(&world, user, first.conversation_id).await.len(), 6);
     let elsewhere = ConversationId::from_uuid(Uuid::from_u128(404));
     assert_eq!(transcript::history(&world.models, elsewhere, left.message_id).await.unwrap(), []);
+    world.end(running).await;
+}
+
+#[tokio::test]
+async fn a_young_conversation_is_told_from_the_log_and_an_old_one_is_left_to_the_transcript() {
+    let (world, running) = World::new().await;
+    let user = world.user("a").await;
+    let first = world.say(user, world.new_chat(), "one").await;
+    let told = async |reply| {
+        let head = world.log.head().await.unwrap().position;
+        let told = young_history(&world.log, first.conversation_id, reply, head).await.unwrap();
+        told.map(|told| told.into_iter().map(|said| said.text).collect::<Vec<_>>())
+    };
+    assert_eq!(told(first.reply_message_id).await, Some(vec!["one".to_owned()]));
+    for _ in 0..52 {
+        world.say(user, world.new_chat(), "five more events").await;
+    }
+    assert_eq!(told(first.reply_message_id).await, None);
     world.end(running).await;
 }
 
