@@ -51,6 +51,14 @@ async fn kill_9(mut owner: Child) {
     owner.kill().await.unwrap();
 }
 
+/// A signal is delivered some time after it is sent; until then the server accepts connections.
+async fn until_dead(pid: i32) {
+    let stat = format!("/proc/{pid}/stat");
+    while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 fn postmaster_pid(data: &Path) -> i32 {
     let text = std::fs::read_to_string(data.join("postgres/postmaster.pid")).unwrap();
     text.lines().next().unwrap().parse().unwrap()
@@ -116,8 +124,10 @@ async fn owner_and_server_killed_together_leave_a_folder_that_starts_again() {
     let temp = scratch();
     let data = temp.path().join("data");
     let owner = spawn_owner(&data).await;
-    kill(Pid::from_raw(postmaster_pid(&data)), Signal::SIGKILL).unwrap();
+    let server = postmaster_pid(&data);
+    kill(Pid::from_raw(server), Signal::SIGKILL).unwrap();
     kill_9(owner).await;
+    until_dead(server).await;
 
     let again = PrivatePostgres::start_or_adopt(&data, &search()).await.unwrap();
     assert_eq!(again.previous_owner(), PreviousOwner::Dead);
