@@ -17,17 +17,19 @@ CREATE TABLE es.batch (
 );
 
 -- One row a stream. status: 0 open, 1 closed. owner_id is the owner of the newest event.
--- Room is left on each page, and nothing that an append changes is indexed, so that the update of an
--- open stream stays on its page and touches no index (HOT).
+-- The key ends in the version, so that the newest state of a stream is the first entry of a backward scan.
+-- With the key on stream_id alone, an open snapshot anywhere in the cluster would make every append walk over
+-- all the states of its stream that could not be removed since.
 CREATE TABLE es.stream (
-    stream_id      uuid     PRIMARY KEY,
+    stream_id      uuid     NOT NULL,
+    version        bigint   NOT NULL,
     first_position bigint   NOT NULL,
     last_position  bigint   NOT NULL,
-    version        bigint   NOT NULL,
     owner_id       uuid,
     category       smallint NOT NULL,
-    status         smallint NOT NULL
-) WITH (fillfactor = 70);
+    status         smallint NOT NULL,
+    PRIMARY KEY (stream_id, version)
+);
 
 CREATE INDEX stream_open ON es.stream (category, stream_id) WHERE status = 0;
 
@@ -228,7 +230,7 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'es.append_batch runs under READ COMMITTED only' USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    PERFORM pg_advisory_xact_lock(7310034170);
+    PERFORM pg_advisory_xact_lock(7310034170);  -- the log's lock: any number nobody else locks
 
     SELECT * INTO head FROM es.batch ORDER BY batch_no DESC LIMIT 1;
     IF NOT FOUND THEN
@@ -244,12 +246,14 @@ BEGIN
         SELECT slot_append[w], CASE WHEN s.category <> slot_category[w] THEN 3 WHEN s.status = 1 THEN 2 ELSE 4 END,
                NULL, NULL, NULL, slot_stream[w], coalesce(s.version, 0)
         FROM generate_series(1, slots) AS w
-        LEFT JOIN es.stream AS s ON s.stream_id = slot_stream[w]
+        LEFT JOIN LATERAL (SELECT version, category, status FROM es.stream
+                           WHERE stream_id = slot_stream[w] ORDER BY version DESC LIMIT 1) AS s ON true
         WHERE coalesce(s.version, 0) <> slot_expected[w] OR s.status = 1 OR s.category <> slot_category[w]
         UNION ALL
         SELECT guard_append[g], 4, NULL, NULL, NULL, guard_stream[g], coalesce(s.version, 0)
         FROM generate_series(1, cardinality(guard_stream)) AS g
-        LEFT JOIN es.stream AS s ON s.stream_id = guard_stream[g]
+        LEFT JOIN LATERAL (SELECT version FROM es.stream
+                           WHERE stream_id = guard_stream[g] ORDER BY version DESC LIMIT 1) AS s ON true
         WHERE coalesce(s.version, 0) <> guard_version[g]
     ) AS v (append, outcome, first_position, events, recorded_at, stream_id, version);
 
@@ -277,14 +281,17 @@ BEGIN
     next.first_position := head.last_position + 1;
     next.recorded_at := greatest(clock_timestamp(), head.recorded_at + interval '1 microsecond');
 
-    INSERT INTO es.stream AS s (stream_id, first_position, last_position, version, owner_id, category, status)
-    SELECT slot_stream[w], slot_first[w], slot_first[w] + slot_events[w] - 1, slot_expected[w] + slot_events[w],
-           slot_owner[w], slot_category[w], slot_close[w]::integer
+    INSERT INTO es.stream (stream_id, version, first_position, last_position, owner_id, category, status)
+    SELECT slot_stream[w], slot_events[w], slot_first[w], slot_first[w] + slot_events[w] - 1, slot_owner[w],
+           slot_category[w], slot_close[w]::integer
     FROM generate_series(1, slots) AS w
-    WHERE slot_first[w] IS NOT NULL
-    ON CONFLICT (stream_id) DO UPDATE
-    SET last_position = excluded.last_position, version = excluded.version, owner_id = excluded.owner_id,
-        status = excluded.status;
+    WHERE slot_first[w] IS NOT NULL AND slot_expected[w] = 0;
+
+    UPDATE es.stream AS s
+    SET version = slot_expected[w] + slot_events[w], last_position = slot_first[w] + slot_events[w] - 1,
+        owner_id = slot_owner[w], status = slot_close[w]::integer
+    FROM generate_series(1, slots) AS w
+    WHERE s.stream_id = slot_stream[w] AND s.version = slot_expected[w] AND slot_first[w] IS NOT NULL;
 
     INSERT INTO es.command (command_id, first_position, recorded_at, events, call_id)
     SELECT append_command[a], slot_first[append_slot[a]], next.recorded_at, append_events[a], append_call[a]

@@ -78,8 +78,8 @@ impl EventLog {
         // The bounds spare it the partitions that hold nothing of the stream.
         let rows = select_events!(
             "WHERE e.stream_id = $1 AND e.version > $2
-               AND e.position >= (SELECT first_position FROM es.stream WHERE stream_id = $1)
-               AND e.position <= (SELECT last_position FROM es.stream WHERE stream_id = $1)
+               AND e.position >= (SELECT first_position FROM es.stream WHERE stream_id = $1 ORDER BY version DESC LIMIT 1)
+               AND e.position <= (SELECT last_position FROM es.stream WHERE stream_id = $1 ORDER BY version DESC LIMIT 1)
              ORDER BY e.version",
             stream.as_uuid(),
             after.get()

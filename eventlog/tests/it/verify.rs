@@ -211,7 +211,7 @@ async fn a_stream_that_disagrees_with_its_events_is_found() {
         ("UPDATE es.stream SET category = 5 WHERE last_position = 4", StreamFault::Registration),
         ("UPDATE es.stream SET first_position = 3 WHERE last_position = 4", StreamFault::Registration),
         ("DELETE FROM es.stream WHERE last_position = 4", StreamFault::NotRegistered),
-        ("INSERT INTO es.stream VALUES (gen_random_uuid(), 4, 4, 1, NULL, 1, 0)", StreamFault::NoEvents),
+        ("INSERT INTO es.stream VALUES (gen_random_uuid(), 1, 4, 4, NULL, 1, 0)", StreamFault::NoEvents),
     ] {
         let faults = found(&[damage]).await;
         assert!(
