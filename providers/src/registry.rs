@@ -33,7 +33,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// A base URL is malformed.
-    #[error("base URL of provider {provider}: {source}")]
+    #[error("the base URL of provider {provider} cannot be used")]
     BaseUrl {
         /// Whose.
         provider: ProviderId,

@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything in this one process, with a PostgreSQL of its own.
     ///
-    /// Needs nothing but PostgreSQL's programs on the machine. Clients connect to ws://ADDRESS/?email=you@example.com,
+    /// Needs nothing but PostgreSQL's programs on the machine. Clients connect to `ws://ADDRESS/?email=you@example.com`,
     /// from this machine only. A provider without a key is answered by the simulated one.
     Dev(DevOptions),
     /// Bring the database's schema up to date. Safe to run at any time, from several processes at once.

@@ -7,14 +7,20 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use secrecy::{ExposeSecret, SecretString};
 use slipstream_postgres::{PrivatePostgres, usual_folders};
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::cli::DatabaseOptions;
 use crate::config::Config;
 
 /// How long a command waits for a connection before it says that there is none.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Who owns a server that others may use too: a lock of PostgreSQL's, held as long as its owner's connection lives. Any
+/// number that nobody else locks.
+const OWNER_LOCK: i64 = 7_310_034_171;
+/// PostgreSQL notices within this time that a killed owner's connection is gone.
+const OWNER_LEAVES: Duration = Duration::from_secs(5);
 
 /// Where the database is.
 pub(crate) enum Place {
@@ -29,6 +35,8 @@ pub(crate) struct Database {
     pub(crate) pool: PgPool,
     /// The private server, when it is one.
     pub(crate) private: Option<PrivatePostgres>,
+    /// Holds the owner's lock of a server that is not ours.
+    owner: Option<PgConnection>,
 }
 
 impl Place {
@@ -49,19 +57,20 @@ impl Place {
 }
 
 impl Database {
-    /// Opens it as its owner: the one long-running process of a data folder.
+    /// Opens it as its owner: the one process that makes replies. Nobody else is one until this is closed.
     ///
     /// # Errors
-    /// Everything that keeps a server from starting or answering; a folder that another process owns.
+    /// Everything that keeps a server from starting or answering; a database that another process owns.
     pub(crate) async fn own(config: &Config, place: &Place, connections: u32) -> anyhow::Result<Self> {
         match place {
             Place::Folder(folder) => {
                 let private = PrivatePostgres::start_or_adopt(folder, &search(config)).await?;
-                Self::connect(private.url(), connections)
-                    .await
-                    .map(|pool| Self { pool, private: Some(private) })
+                Self::on(private, connections).await
             }
-            Place::Server(url) => Self::server(url, connections).await,
+            Place::Server(url) => {
+                let owner = Some(own_server(url).await.context("DATABASE_URL")?);
+                Ok(Self { owner, ..Self::server(url, connections).await? })
+            }
         }
     }
 
@@ -73,22 +82,20 @@ impl Database {
         match place {
             Place::Folder(folder) => {
                 let private = PrivatePostgres::join(folder, &search(config)).await?;
-                Self::connect(private.url(), connections)
-                    .await
-                    .map(|pool| Self { pool, private: Some(private) })
+                Self::on(private, connections).await
             }
             Place::Server(url) => Self::server(url, connections).await,
         }
     }
 
-    async fn server(url: &SecretString, connections: u32) -> anyhow::Result<Self> {
-        let pool = Self::connect(url.expose_secret(), connections).await;
-        Ok(Self { pool: pool.context("DATABASE_URL")?, private: None })
+    async fn on(private: PrivatePostgres, connections: u32) -> anyhow::Result<Self> {
+        let pool = connect(private.url(), connections).await?;
+        Ok(Self { pool, private: Some(private), owner: None })
     }
 
-    async fn connect(url: &str, connections: u32) -> anyhow::Result<PgPool> {
-        let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_LIMIT);
-        options.connect(url).await.context("PostgreSQL does not answer")
+    async fn server(url: &SecretString, connections: u32) -> anyhow::Result<Self> {
+        let pool = connect(url.expose_secret(), connections).await.context("DATABASE_URL")?;
+        Ok(Self { pool, private: None, owner: None })
     }
 
     /// Waits for the private server to end by itself, and says so; for ever when the server is not ours. Cancel-safe.
@@ -108,10 +115,40 @@ impl Database {
     /// The server does not stop.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.pool.close().await;
+        if let Some(owner) = self.owner {
+            owner.close().await.context("the connection that owns the database did not close")?;
+        }
         match self.private {
             Some(private) => private.stop().await.context("the private PostgreSQL did not stop cleanly"),
             None => Ok(()),
         }
+    }
+}
+
+async fn connect(url: &str, connections: u32) -> anyhow::Result<PgPool> {
+    // One connection first: a pool tries again until its time is over, and then does not say what was wrong.
+    PgConnection::connect(url).await.context("PostgreSQL does not answer")?.close().await?;
+    let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_LIMIT);
+    options.connect(url).await.context("PostgreSQL does not answer")
+}
+
+/// Takes the owner's lock. A killed owner's is free once PostgreSQL has noticed.
+async fn own_server(url: &SecretString) -> anyhow::Result<PgConnection> {
+    let mut owner = PgConnection::connect(url.expose_secret()).await.context("PostgreSQL does not answer")?;
+    let give_up = tokio::time::Instant::now() + OWNER_LEAVES;
+    loop {
+        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(OWNER_LOCK)
+            .fetch_one(&mut owner)
+            .await
+            .context("the database cannot be owned")?;
+        if taken {
+            return Ok(owner);
+        }
+        if tokio::time::Instant::now() >= give_up {
+            bail!("the database is in use by another `slipstream dev`; stop it, or use another database");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -29,8 +29,9 @@ pub(crate) async fn run(config: Config, options: DevOptions) -> anyhow::Result<E
     let mut stop = StopSignals::listen()?;
     let listener = bind(options.listen).await?;
     let place = Place::of(&config, &options.database)?;
+    let vendors = wiring::Vendors::new(config.keys.clone(), config.base_urls.clone())?;
     let mut database = Database::own(&config, &place, CONNECTIONS).await?;
-    let served = serve(&config, &place, &mut database, listener, &mut stop).await;
+    let served = serve(&config, &place, vendors, &mut database, listener, &mut stop).await;
     let closed = database.close().await;
     let code = served?;
     closed?;
@@ -40,6 +41,7 @@ pub(crate) async fn run(config: Config, options: DevOptions) -> anyhow::Result<E
 async fn serve(
     config: &Config,
     place: &Place,
+    vendors: wiring::Vendors,
     database: &mut Database,
     listener: TcpListener,
     stop: &mut StopSignals,
@@ -50,10 +52,8 @@ async fn serve(
     let parts = wiring::Parts {
         pool: database.pool.clone(),
         pepper: pepper(config, place)?,
-        keys: config.keys.clone(),
-        base_urls: config.base_urls.clone(),
+        vendors,
         metrics: telemetry::collect_metrics()?,
-        alone: database.private.is_some(),
     };
     wiring::start(parts, listener, &life).await?;
     println!("listening on http://{address}");

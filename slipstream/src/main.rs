@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong.
 
+#![allow(clippy::print_stdout, reason = "what a command answers goes to standard output")]
+
 mod catalogue;
 mod cli;
 mod config;

@@ -1,5 +1,7 @@
 //! Logs to standard error and metrics for `/metrics`.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -13,11 +15,11 @@ pub(crate) fn log_to_stderr(filter: Option<&str>) -> anyhow::Result<()> {
         Some(filter) => {
             EnvFilter::try_new(filter).context("--log is not a filter such as info or sqlx=warn")?
         }
-        None => EnvFilter::builder()
-            .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
-            .from_env_lossy(),
+        // PostgreSQL's notices are no news to an operator.
+        None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn")),
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     Ok(())
 }
 

@@ -33,29 +33,65 @@ const GRACE: Duration = Duration::from_secs(3);
 pub(crate) struct Parts {
     pub(crate) pool: PgPool,
     pub(crate) pepper: EmailPepper,
-    pub(crate) keys: BTreeMap<ProviderId, SecretString>,
-    pub(crate) base_urls: BTreeMap<ProviderId, String>,
+    pub(crate) vendors: Vendors,
     pub(crate) metrics: PrometheusHandle,
-    /// This process holds the only lock there is, so nobody else can be making a reply.
-    pub(crate) alone: bool,
 }
 
-/// Starts everything in one process, on a migrated database.
+/// Whom to ask, and with which keys.
+pub(crate) struct Vendors {
+    catalogue: Arc<Catalogue>,
+    providers: Arc<Providers>,
+    keys: BTreeMap<ProviderId, SecretString>,
+    /// Reached at a base URL that brings its own key: a proxy.
+    keyless: BTreeSet<ProviderId>,
+}
+
+impl Vendors {
+    /// Settings of a vendor this version cannot speak to are left out, with a warning: the simulated provider answers for
+    /// it as if it had none.
+    ///
+    /// # Errors
+    /// A base URL that is none.
+    pub(crate) fn new(
+        mut keys: BTreeMap<ProviderId, SecretString>,
+        mut base_urls: BTreeMap<ProviderId, String>,
+    ) -> anyhow::Result<Self> {
+        let catalogue = Arc::new(Catalogue::shipped()?);
+        let settings = slipstream_providers::Settings {
+            base_urls: base_urls.clone(),
+            ..slipstream_providers::Settings::default()
+        };
+        let providers = Providers::new(&settings, &catalogue, Arc::new(rand::random::<f64>))
+            .context("the settings of the providers cannot work")?;
+        let mute: BTreeSet<_> =
+            keys.keys().chain(base_urls.keys()).filter(|id| providers.get(id).is_none()).cloned().collect();
+        for provider in mute {
+            tracing::warn!(%provider, "this version cannot speak to it yet; its settings are not used");
+            keys.remove(&provider);
+            base_urls.remove(&provider);
+        }
+        let keyless = base_urls.into_keys().filter(|id| !keys.contains_key(id)).collect();
+        Ok(Self { catalogue, providers: Arc::new(providers), keys, keyless })
+    }
+}
+
+/// Starts everything in one process, on a migrated database that this process owns: nobody else makes replies there, so
+/// what is unfinished has lost its owner.
 ///
 /// # Errors
 /// A setting cannot work, or the log does not answer.
 pub(crate) async fn start(parts: Parts, listener: TcpListener, life: &Lifecycle) -> anyhow::Result<()> {
     let ids: Arc<dyn Ids> = Arc::new(UuidV7Ids::new());
-    let process = if parts.alone { Uuid::nil() } else { ids.uuid() };
+    // Always the same name: a start after a crash has its read models' leases back at once.
+    let process = Uuid::nil();
+    let Vendors { catalogue, providers, keys, keyless } = parts.vendors;
 
     let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
     let log = EventLog::start(parts.pool.clone(), options, &life.log.tasks, life.log.drain.clone());
     Runner::new(log.clone(), process).start(&life.projections.tasks, life.projections.drain.clone());
     let read_models = ReadModels::new(log.clone());
 
-    let catalogue = Arc::new(Catalogue::shipped()?);
-    let providers = providers(&parts.base_urls, &catalogue)?;
-    let app = commands(&log, &ids, parts.keys, &parts.base_urls, parts.pepper);
+    let app = commands(&log, &ids, EnvironmentKeys::new(keys, keyless), parts.pepper);
     let queue = Arc::new(InProcessQueue::new());
     let stream_state = Arc::new(InProcessStreamState::new());
 
@@ -69,11 +105,9 @@ pub(crate) async fn start(parts: Parts, listener: TcpListener, life: &Lifecycle)
         worker: WorkerId::from_uuid(ids.uuid()),
         settings: slipstream_workers::Settings { grace: GRACE, ..slipstream_workers::Settings::default() },
     });
-    if parts.alone {
-        let settled = workers.settle_all_now(&life.front.tasks).await?;
-        if settled > 0 {
-            tracing::info!(replies = settled, "settling what the last run left unfinished");
-        }
+    let settled = workers.settle_all_now(&life.front.tasks).await?;
+    if settled > 0 {
+        tracing::info!(replies = settled, "settling what the last run left unfinished");
     }
     workers.start(&life.front.tasks, life.front.drain.clone());
     life.front.tasks.spawn(Dispatcher::new(app.clone(), queue).run(life.front.drain.clone()));
@@ -98,33 +132,13 @@ pub(crate) async fn start(parts: Parts, listener: TcpListener, life: &Lifecycle)
     Ok(())
 }
 
-fn commands(
-    log: &EventLog,
-    ids: &Arc<dyn Ids>,
-    keys: BTreeMap<ProviderId, SecretString>,
-    base_urls: &BTreeMap<ProviderId, String>,
-    pepper: EmailPepper,
-) -> Commands {
-    // A base URL without a key is a proxy that holds the key itself.
-    let keyless: BTreeSet<_> = base_urls.keys().filter(|id| !keys.contains_key(*id)).cloned().collect();
+fn commands(log: &EventLog, ids: &Arc<dyn Ids>, keys: EnvironmentKeys, pepper: EmailPepper) -> Commands {
     Commands::new(
         log.clone(),
         Arc::new(SystemClock::new()),
         Arc::clone(ids),
-        Arc::new(EnvironmentKeys::new(keys, keyless)),
+        Arc::new(keys),
         Arc::new(InProcessBus::new()),
         pepper,
     )
-}
-
-fn providers(
-    base_urls: &BTreeMap<ProviderId, String>,
-    catalogue: &Arc<Catalogue>,
-) -> anyhow::Result<Arc<Providers>> {
-    let settings = slipstream_providers::Settings {
-        base_urls: base_urls.clone(),
-        ..slipstream_providers::Settings::default()
-    };
-    let providers = Providers::new(&settings, catalogue, Arc::new(rand::random::<f64>));
-    Ok(Arc::new(providers.context("the settings of the providers cannot work")?))
 }

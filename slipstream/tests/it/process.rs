@@ -62,8 +62,12 @@ impl Dev {
         let path = folder.path();
         let mut command =
             slipstream(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()]);
-        command.envs(environment.iter().copied()).stderr(Stdio::inherit());
-        let mut child = command.spawn().unwrap();
+        command.envs(environment.iter().copied());
+        Self::spawn(command).await
+    }
+
+    pub(crate) async fn spawn(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let address =
             tokio::time::timeout(START_LIMIT, listening(&mut stdout)).await.expect("it never listened");

@@ -48,6 +48,33 @@ async fn a_database_that_does_not_answer_is_exit_code_1() {
 }
 
 #[tokio::test]
+async fn a_base_url_that_is_none_is_named_before_anything_is_started() {
+    let folder = DataFolder::new();
+    let path = folder.path();
+    let mut command = slipstream(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()]);
+    let output = command.env("OPENAI_BASE_URL", "not a url").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("base URL of provider openai"), "{}", said(&output));
+    assert!(!path.exists(), "a data folder was made");
+}
+
+#[tokio::test]
+async fn a_database_has_one_owner_at_a_time() {
+    let database = TestDatabase::create().await;
+    let start = || {
+        let mut command = slipstream(&["dev", "--listen", "127.0.0.1:0"]);
+        command.env("DATABASE_URL", database.url()).env("EMAIL_PEPPER", "pepper");
+        command
+    };
+    let first = Dev::spawn(start()).await;
+    let second = start().output().await.unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(said(&second).contains("in use by another `slipstream dev`"), "{}", said(&second));
+    first.kill().await;
+    assert!(Dev::spawn(start()).await.interrupt().await.success(), "a killed owner's database is free again");
+}
+
+#[tokio::test]
 async fn several_processes_that_start_at_once_migrate_once() {
     let database = TestDatabase::create().await;
     unmigrate(database.pool()).await;
