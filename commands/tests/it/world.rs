@@ -66,10 +66,9 @@ impl World {
     }
 
     pub(crate) async fn open(&self, generation: GenerationId) -> Ownership {
-        match open_generation(&self.app, generation, worker(1)).await.unwrap() {
-            Opened::Mine(own) => *own,
-            other => panic!("not ours: {other:?}"),
-        }
+        let opened = open_generation(&self.app, generation, worker(1)).await.unwrap();
+        let Opened::Mine(own) = opened else { panic!("not ours: {opened:?}") };
+        *own
     }
 
     /// Records one more delta of text.
