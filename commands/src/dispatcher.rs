@@ -1,7 +1,8 @@
-//! Publishes work from the log: every `GenerationRequested` becomes a job. There is no dual write; what is lost between
-//! the log and the queue is found again in the log.
+//! Publishes work from the log: every `GenerationRequested` becomes a job, and every generation that has fallen silent one
+//! more. There is no dual write; what is lost between the log and the queue, or with a queue's process, is found again in
+//! the log. Whether a silent owner is gone is not judged here: the worker that gets the job asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,9 @@ use crate::ports::{Job, JobQueue};
 use crate::take_over_generation::{FIRST, open_generations};
 use crate::{CommandError, Commands};
 
-/// How long a generation may wait for a worker before its job is published again
-/// (`04-streaming-and-resume`, "Owner and lease").
-const WAITS_TOO_LONG: Duration = Duration::from_secs(30);
+/// How long nothing may have been recorded of an open generation before its job is published again, and how often that is
+/// looked at (`04-streaming-and-resume`, "Owner and lease").
+const SILENT: Duration = Duration::from_secs(30);
 /// Events read at a time.
 const PAGE: usize = 1000;
 /// The pause after something did not answer.
@@ -25,7 +26,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct Dispatcher {
     app: Commands,
     queue: Arc<dyn JobQueue>,
-    /// How often each generation that still waits was published.
+    /// How often each open generation was published.
     published: HashMap<GenerationId, u32>,
 }
 
@@ -36,8 +37,8 @@ impl Dispatcher {
         Self { app, queue, published: HashMap::new() }
     }
 
-    /// Publishes until it is told to drain: first everything that waits, then what the feed brings. Faults of the log or
-    /// the queue are logged and tried again; nothing is skipped.
+    /// Publishes until it is told to drain: first everything that waits or is silent, then what the feed brings.
+    /// Faults of the log or the queue are logged and tried again; nothing is skipped.
     pub async fn run(mut self, drain: CancellationToken) {
         while let Err(error) = self.follow(&drain).await {
             tracing::warn!(%error, "the dispatcher tries again");
@@ -51,15 +52,14 @@ impl Dispatcher {
     async fn follow(&mut self, drain: &CancellationToken) -> Result<(), CommandError> {
         let mut wakes = self.app.log.wakes();
         let mut position = self.app.log.head().await?.position;
-        self.publish_waiting(Duration::ZERO).await?;
-        let mut again =
-            tokio::time::interval_at(tokio::time::Instant::now() + WAITS_TOO_LONG, WAITS_TOO_LONG);
+        self.publish_open(Duration::ZERO).await?;
+        let mut again = tokio::time::interval_at(tokio::time::Instant::now() + SILENT, SILENT);
         loop {
             position = self.publish_new(position).await?;
             tokio::select! {
                 () = drain.cancelled() => return Ok(()),
                 () = wakes.changed() => {}
-                _ = again.tick() => self.publish_waiting(WAITS_TOO_LONG).await?,
+                _ = again.tick() => self.publish_open(SILENT).await?,
             }
         }
     }
@@ -77,15 +77,18 @@ impl Dispatcher {
         }
     }
 
-    /// Publishes what has waited for `at_least`, once more, and forgets the rest.
-    async fn publish_waiting(&mut self, at_least: Duration) -> Result<(), CommandError> {
+    /// Publishes, once more, what has waited for a worker for `at_least` and what a worker took and is silent; forgets
+    /// what is over.
+    async fn publish_open(&mut self, at_least: Duration) -> Result<(), CommandError> {
         let now = self.app.now();
         let open = open_generations(&self.app).await?;
-        let waiting: Vec<_> = open.into_iter().filter(|generation| generation.version == FIRST).collect();
-        let still: std::collections::HashSet<_> = waiting.iter().map(|generation| generation.id).collect();
+        let still: HashSet<_> = open.iter().map(|generation| generation.id).collect();
         self.published.retain(|id, _| still.contains(id));
-        for generation in waiting.iter().filter(|generation| now.since(generation.last_at) >= at_least) {
-            self.publish(generation.id).await?;
+        for generation in open {
+            let patience = if generation.version == FIRST { at_least } else { SILENT };
+            if now.since(generation.last_at) >= patience {
+                self.publish(generation.id).await?;
+            }
         }
         Ok(())
     }

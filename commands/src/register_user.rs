@@ -45,7 +45,7 @@ pub async fn register_user(
 impl Commands {
     /// The stream of an address: UUIDv5 (RFC 9562) of HMAC-SHA-256 under the pepper, so that the log does not tell
     /// whether an address is in it.
-    fn email_id(&self, email: &EmailAddress) -> Result<EmailId, CommandError> {
+    pub(crate) fn email_id(&self, email: &EmailAddress) -> Result<EmailId, CommandError> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.pepper.secret().expose_secret().as_bytes())
             .map_err(|error| CommandError::Inner(error.to_string()))?;
         mac.update(email.as_str().as_bytes());

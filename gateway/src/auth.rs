@@ -2,9 +2,10 @@
 
 mod development_email;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 use sha2::{Digest, Sha256};
 use slipstream_domain::UserId;
@@ -20,6 +21,17 @@ pub struct Handshake {
     pub uri: Uri,
     /// The headers. May hold credentials: never logged.
     pub headers: HeaderMap,
+    /// For what.
+    pub purpose: Purpose,
+}
+
+/// What a caller wants to be known for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A socket: who is new may become known by it.
+    Socket,
+    /// A request that only reads: it makes nobody known.
+    Query,
 }
 
 /// A known caller.
@@ -62,4 +74,13 @@ pub(crate) fn fingerprint(caller: &Caller, headers: &HeaderMap) -> [u8; 32] {
     hash.update(&caller.credential);
     hash.update(agent);
     hash.finalize().into()
+}
+
+/// Whether this names the machine itself: `localhost` or a loopback address, whatever the port.
+pub(crate) fn is_loopback(authority: &Authority) -> bool {
+    let host = authority.host();
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    !authority.as_str().contains('@')
+        && (host.eq_ignore_ascii_case("localhost")
+            || address.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback()))
 }

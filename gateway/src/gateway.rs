@@ -1,10 +1,7 @@
 //! Puts the gateway together and serves it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use futures::future::BoxFuture;
 use slipstream_commands::Commands;
 use slipstream_commands::ports::Ids;
@@ -20,9 +17,6 @@ use crate::hub::{Ends, Tiers};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::socket::{Connections, Heartbeats};
-
-/// After the drain has begun, requests under way have this long.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Renders all metrics in Prometheus' text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -61,9 +55,6 @@ pub enum GatewayError {
     /// The log does not answer.
     #[error("the gateway cannot read the log")]
     Log(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The listener failed.
-    #[error("the gateway cannot listen")]
-    Listen(#[from] std::io::Error),
 }
 
 impl Gateway {
@@ -73,11 +64,12 @@ impl Gateway {
         Self { deps }
     }
 
-    /// Serves until the drain: then nothing new is accepted, every socket is closed with 1012, and requests under way
-    /// have five seconds. Sockets and replies are tasks of `tasks` and may outlive this by three seconds.
+    /// Serves until the drain: then nothing new is accepted, and every socket is closed with 1012: idle ones at once, the
+    /// others when their replies have ended, at the latest after [`Settings::drain`], which HTTP requests under way have
+    /// too. Connections, sockets and replies are tasks of `tasks` and outlive this until then, and by three seconds more.
     ///
     /// # Errors
-    /// The log does not answer at the start, or the listener fails.
+    /// The log does not answer at the start.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -111,21 +103,23 @@ impl Gateway {
             ends: Arc::new(Ends::default()),
             connections: Arc::new(Connections::default()),
             tasks: tasks.clone(),
-            drain: drain.clone(),
+            sockets: TaskTracker::new(),
+            drain,
         });
-        tasks.spawn(shared.ends.clone().run(feed, drain.clone()));
-        tasks.spawn(shared.heartbeats.clone().run(drain.clone()));
-        // Small frames go out at once. A peer for whom that cannot be set is served all the same.
-        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-        let service = http::router(shared).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(drain.clone().cancelled_owned());
-        let patience = async {
-            drain.cancelled().await;
-            tokio::time::sleep(DRAIN_PATIENCE).await;
-        };
-        tokio::select! {
-            served = serving.into_future() => Ok(served?),
-            () = patience => Ok(()),
-        }
+        // Those that sockets need until the last of them is gone.
+        let gone = CancellationToken::new();
+        tasks.spawn(shared.ends.clone().run(feed, gone.clone()));
+        tasks.spawn(shared.heartbeats.clone().run(gone.clone()));
+        tasks.spawn(all_gone(shared.clone(), gone));
+        http::serve(shared, listener).await;
+        Ok(())
     }
+}
+
+/// Cancels `gone` once the drain has begun and no socket is left.
+async fn all_gone(shared: Arc<Shared>, gone: CancellationToken) {
+    shared.drain.cancelled().await;
+    shared.sockets.close();
+    shared.sockets.wait().await;
+    gone.cancel();
 }

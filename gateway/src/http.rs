@@ -6,6 +6,7 @@ mod conversations;
 mod health;
 mod problem;
 mod request_id;
+mod serve;
 mod upgrade;
 
 use std::sync::Arc;
@@ -18,8 +19,10 @@ use axum::routing::get;
 use self::problem::Problem;
 use crate::shared::Shared;
 
+pub(crate) use serve::serve;
+
 /// All of the gateway's HTTP.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/livez", get(health::live))

@@ -15,7 +15,7 @@ mod settings;
 mod shared;
 mod socket;
 
-pub use auth::{Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake};
+pub use auth::{Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Purpose};
 pub use catalogue::{Catalogue, UnknownName};
 pub use gateway::{Check, Gateway, GatewayDeps, GatewayError, RenderMetrics};
 pub use settings::Settings;

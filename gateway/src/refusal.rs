@@ -29,6 +29,12 @@ impl Refusal {
         Self { retry_after_ms: Some(RETRY_AFTER_MS), ..Self::new(ErrorCode::Unavailable, message) }
     }
 
+    /// The server goes down; another, or the same a little later, takes the request.
+    pub(crate) fn draining() -> Self {
+        let message = "The server is restarting; try again in a moment.";
+        Self { retry_after_ms: Some(RETRY_AFTER_MS), ..Self::new(ErrorCode::Unavailable, message) }
+    }
+
     fn internal() -> Self {
         Self::new(ErrorCode::Internal, "The server made a mistake; the operator finds it in the log.")
     }

@@ -30,5 +30,7 @@ pub(crate) struct Shared {
     pub(crate) heartbeats: Arc<Heartbeats>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) tasks: TaskTracker,
+    /// Of `tasks`, those that are sockets.
+    pub(crate) sockets: TaskTracker,
     pub(crate) drain: CancellationToken,
 }

@@ -80,6 +80,11 @@ impl Socket {
         self.pulse.outbox.ended().await
     }
 
+    /// The place of a reply that may be under way, if one is free.
+    pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.in_flight.clone().try_acquire_owned().ok()
+    }
+
     /// The replies under way on it.
     pub(crate) fn replies(&self) -> Vec<GenerationId> {
         lock(&self.replies).clone()

@@ -28,7 +28,7 @@ pub async fn history_from_log(
 }
 
 /// The same for a conversation that began shortly before `requested_at`, where its reply was requested; `None` for an
-/// older one. A bounded read instead of a wait for the transcript: a new chat's first reply need not wait for a
+/// older one, and for one of which something cannot be read: the transcript knows whether to wait for it. A bounded read instead of a wait for the transcript: a new chat's first reply need not wait for a
 /// projector's next commit.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ pub async fn young_history(
 ) -> Result<Option<Vec<HistoryMessage>>, QueryError> {
     let after = Position::new(requested_at.get() - YOUNG);
     let told = told(log, conversation, after, requested_at).await?;
-    Ok(told.from_the_start.then(|| told.branch(reply)))
+    Ok((told.from_the_start && !told.gaps).then(|| told.branch(reply)))
 }
 
 /// Events of all conversations together. A first message and its request are five, appended at once.
@@ -58,7 +58,10 @@ async fn told(
     for recorded in log.read_correlation(correlation, after, up_to).await? {
         match decode(&recorded) {
             Ok(followed) => told.take(followed),
-            Err(unreadable) => tracing::warn!(%unreadable, "a history is told without it"),
+            Err(unreadable) => {
+                told.gaps = true;
+                tracing::warn!(%unreadable, "a history is told without it");
+            }
         }
     }
     Ok(told)
@@ -71,6 +74,8 @@ struct Told {
     replies: HashMap<GenerationId, MessageId>,
     /// Whether nothing came before.
     from_the_start: bool,
+    /// Whether something could not be read.
+    gaps: bool,
 }
 
 struct Known {
@@ -123,13 +128,14 @@ impl Told {
             GenerationEvent::GenerationRequested(asked) => {
                 message.asked = Some((asked.provider, asked.model));
             }
-            GenerationEvent::ChunksRecorded(chunks) => {
-                if let Ok(Sealed::Open(runs)) = chunks.runs() {
-                    message
-                        .text
-                        .extend(runs.into_iter().filter(|run| run.part == Part::Text).map(|run| run.text));
+            GenerationEvent::ChunksRecorded(chunks) => match chunks.runs() {
+                Ok(Sealed::Open(runs)) => {
+                    let text = runs.into_iter().filter(|run| run.part == Part::Text);
+                    message.text.extend(text.map(|run| run.text));
                 }
-            }
+                Ok(Sealed::Erased) => {}
+                Err(_) => self.gaps = true,
+            },
             GenerationEvent::GenerationStarted(_)
             | GenerationEvent::GenerationTakenOver(_)
             | GenerationEvent::CancelRequested(_)

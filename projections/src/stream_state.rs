@@ -29,8 +29,10 @@ pub struct Output {
 pub struct CompatCursor {
     /// Whose socket.
     pub user: UserId,
-    /// Which socket.
+    /// Names this cursor: one reply on one socket.
     pub connection: Uuid,
+    /// Which socket. Its replies are taken over together.
+    pub socket: Uuid,
     /// SHA-256 of what a client that comes back brings again: its credentials and its User-Agent.
     pub fingerprint: [u8; 32],
     /// What it reads.

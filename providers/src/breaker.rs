@@ -126,6 +126,11 @@ impl Circuit {
 }
 
 impl Permit {
+    /// Whether it is the one probe of an open circuit.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probing_since.is_some()
+    }
+
     /// The vendor has begun to answer: a probe has done its work, and others need not wait for its end.
     pub(crate) fn answering(&mut self) {
         if self.probing_since.take().is_some() {

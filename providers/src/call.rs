@@ -64,6 +64,7 @@ pub(crate) fn call(
         attempts: attempts.clone(),
         current: None,
         shown: false,
+        counted: false,
         spent: None,
         latest: None,
         over: false,
@@ -83,6 +84,8 @@ struct Run {
     current: Option<(DeltaStream, Permit)>,
     /// Whether anything of an answer has been handed out.
     shown: bool,
+    /// Whether the circuit knows of a failure of this call. It hears of one: a call that asks again is one user's still.
+    counted: bool,
     /// Tokens of attempts that failed.
     spent: Option<TokenUsage>,
     /// The last usage handed out: `spent` and the current attempt's.
@@ -134,7 +137,7 @@ impl Run {
     /// Closes the failed attempt; says how long to wait for the next, if there is to be one.
     fn failed(&mut self, error: &ProviderError) -> Option<Duration> {
         if let Some((_, permit)) = self.current.take() {
-            if error.is_transient() { permit.failed(Instant::now()) } else { permit.succeeded() }
+            self.settle(permit, error);
         }
         self.spent = self.latest;
         if self.shown {
@@ -150,6 +153,15 @@ impl Run {
             "the provider failed; asking again"
         );
         Some(wait)
+    }
+
+    fn settle(&mut self, permit: Permit, error: &ProviderError) {
+        if !error.is_outage() {
+            permit.succeeded();
+        } else if !self.counted || permit.is_probe() {
+            self.counted = true;
+            permit.failed(Instant::now());
+        }
     }
 
     fn passed_on(&mut self, delta: Delta) -> Delta {

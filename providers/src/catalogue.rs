@@ -125,14 +125,14 @@ pub enum UnknownModel {
         known: String,
     },
     /// The provider has no such model.
-    #[error("model {given} of provider {provider} is not known; did you mean {nearest}?")]
+    #[error("model {given} of provider {provider} is not known; {instead}")]
     Model {
         /// Whose model.
         provider: ProviderId,
         /// What was asked for.
         given: ModelId,
-        /// The most similar chat model.
-        nearest: ModelId,
+        /// What may be meant.
+        instead: Instead,
     },
     /// The model exists, but does not chat.
     #[error("model {given} of provider {provider} is not a chat model; {default} is")]
@@ -144,6 +144,17 @@ pub enum UnknownModel {
         /// The provider's default.
         default: ModelId,
     },
+}
+
+/// What may be meant by a model that its provider does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Instead {
+    /// The model is another provider's.
+    #[error("it is a model of {0}")]
+    Of(ProviderId),
+    /// No provider has it; this is the most similar chat model of the one asked.
+    #[error("did you mean {0}?")]
+    Like(ModelId),
 }
 
 impl Catalogue {
@@ -213,7 +224,7 @@ impl Catalogue {
                 given: id.clone(),
                 default: vendor.default.id.clone(),
             }),
-            None => Err(vendor.unknown_model(id)),
+            None => Err(self.unknown_model(vendor, id)),
         }
     }
 
@@ -225,19 +236,27 @@ impl Catalogue {
         });
         UnknownModel::Provider { given: given.clone(), nearest: nearest.unwrap_or(given).clone(), known }
     }
+
+    fn unknown_model(&self, vendor: &Vendor, given: &ModelId) -> UnknownModel {
+        let chat = |vendor: &Vendor| vendor.chat_models().any(|id| id == given);
+        let instead = match self.vendors.iter().find(|other| chat(other)) {
+            Some(other) => Instead::Of(other.id.clone()),
+            None => Instead::Like(vendor.nearest(given).clone()),
+        };
+        UnknownModel::Model { provider: vendor.id.clone(), given: given.clone(), instead }
+    }
 }
 
 impl Vendor {
-    fn unknown_model(&self, given: &ModelId) -> UnknownModel {
-        let chat = self.models.iter().filter(|model| model.can(Capability::Chat)).map(|model| &model.id);
-        let nearest = chat.max_by(|a, b| {
+    fn chat_models(&self) -> impl Iterator<Item = &ModelId> {
+        self.models.iter().filter(|model| model.can(Capability::Chat)).map(|model| &model.id)
+    }
+
+    fn nearest(&self, given: &ModelId) -> &ModelId {
+        let nearest = self.chat_models().max_by(|a, b| {
             similarity(a.as_str(), given.as_str()).total_cmp(&similarity(b.as_str(), given.as_str()))
         });
-        UnknownModel::Model {
-            provider: self.id.clone(),
-            given: given.clone(),
-            nearest: nearest.unwrap_or(&self.default.id).clone(),
-        }
+        nearest.unwrap_or(&self.default.id)
     }
 }
 

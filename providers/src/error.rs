@@ -47,8 +47,7 @@ impl ProviderError {
         self.retry_after
     }
 
-    /// Whether the same request may succeed a moment later: the vendor was busy, broken or out of reach. Also what the
-    /// circuit breaker counts as a failure; a refusal is the answer of a healthy vendor.
+    /// Whether the same request may succeed a moment later: the vendor was busy, broken or out of reach.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self.class {
@@ -60,6 +59,21 @@ impl ProviderError {
             | ErrorClass::InvalidRequest
             | ErrorClass::ContentFiltered
             | ErrorClass::Protocol
+            | ErrorClass::Internal => false,
+        }
+    }
+
+    /// Whether it tells that the vendor is down, for everybody. This is what the circuit breaker counts. A refusal is the
+    /// answer of a healthy vendor, and so is a rate limit: that one's own requests are too many, or one of them too large.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        match self.class {
+            ErrorClass::Overloaded | ErrorClass::Timeout | ErrorClass::Network | ErrorClass::Protocol => true,
+            ErrorClass::RateLimited
+            | ErrorClass::Auth
+            | ErrorClass::Quota
+            | ErrorClass::InvalidRequest
+            | ErrorClass::ContentFiltered
             | ErrorClass::Internal => false,
         }
     }

@@ -24,7 +24,7 @@ mod sse;
 pub use base_url::BaseUrlError;
 pub use breaker::BreakerPolicy;
 pub use call::{Attempts, Call};
-pub use catalogue::{Capability, Catalogue, CatalogueError, Model, Price, UnknownModel, Vendor};
+pub use catalogue::{Capability, Catalogue, CatalogueError, Instead, Model, Price, UnknownModel, Vendor};
 pub use delta::{Delta, DeltaStream, Provider, Tool, ToolState};
 pub use error::ProviderError;
 pub use history::{estimate_tokens, fit};

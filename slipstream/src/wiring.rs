@@ -17,7 +17,7 @@ use slipstream_local::{
 };
 use slipstream_projections::{ReadModels, Runner};
 use slipstream_providers::{Catalogue, Providers};
-use slipstream_workers::{WorkerDeps, Workers};
+use slipstream_workers::{AtGraceEnd, WorkerDeps, Workers};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -103,7 +103,12 @@ pub(crate) async fn start(parts: Parts, listener: TcpListener, life: &Lifecycle)
         providers,
         catalogue: Arc::clone(&catalogue),
         worker: WorkerId::from_uuid(ids.uuid()),
-        settings: slipstream_workers::Settings { grace: GRACE, ..slipstream_workers::Settings::default() },
+        // Nobody else would take over what is left then, and its client must be told.
+        settings: slipstream_workers::Settings {
+            grace: GRACE,
+            at_grace_end: AtGraceEnd::Interrupt,
+            ..slipstream_workers::Settings::default()
+        },
     });
     let settled = workers.settle_all_now(&life.front.tasks).await?;
     if settled > 0 {

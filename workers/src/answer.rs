@@ -36,6 +36,8 @@ pub(crate) enum End {
     Finished(FinishReason),
     /// The user wants it to stop.
     Cancelled,
+    /// The worker stops, and nobody else will go on with it.
+    Interrupted,
     /// Something went wrong.
     Failed(Fault),
 }
@@ -169,7 +171,7 @@ impl Answer {
     /// The end as the log records it.
     ///
     /// A provider that fails after output was shown ends the answer as failed, not as interrupted: interrupted says that
-    /// the *owner* was lost. The text that was shown is kept in both cases.
+    /// the *owner* was lost, or stopped. The text that was shown is kept in both cases.
     pub(crate) fn ending(self, end: End, sums: Sums, now: Instant) -> Ending {
         let thinking_ms = self.thinking_ms(now);
         let (status, finish_reason, fault) = match end {
@@ -179,6 +181,7 @@ impl Answer {
                 (TerminalStatus::Failed, Some(reason), Some(fault))
             }
             End::Cancelled => (TerminalStatus::Cancelled, None, None),
+            End::Interrupted => (TerminalStatus::Interrupted, None, None),
             End::Failed(fault) => (TerminalStatus::Failed, None, Some(fault)),
         };
         let content = TerminalContent {

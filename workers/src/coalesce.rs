@@ -42,6 +42,11 @@ impl Coalescer {
         self.waiting.iter().map(|run| run.text.len()).sum()
     }
 
+    /// Bytes of the answer and of its thinking up to now.
+    pub(crate) fn produced(&self) -> u64 {
+        self.said + self.thought
+    }
+
     /// The last number given.
     pub(crate) fn last(&self) -> Seq {
         self.last

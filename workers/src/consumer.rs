@@ -28,7 +28,7 @@ pub(crate) async fn consume(worker: Arc<Worker>, tasks: TaskTracker, drain: Canc
     tokio::select! {
         _all = worker.places.acquire_many(worker.settings.concurrency) => {}
         () = tokio::time::sleep(worker.settings.grace) => {
-            tracing::warn!("the grace period is over; what is in hand goes back");
+            tracing::warn!("the grace period is over; what is in hand does not go on");
         }
     }
     worker.stop.cancel();
@@ -80,7 +80,7 @@ async fn handle(worker: Arc<Worker>, delivery: Box<dyn Delivery>, _place: OwnedS
 
 impl Worker {
     /// Makes a generation's reply, whatever state it is in.
-    async fn work(&self, id: GenerationId) -> Left {
+    pub(crate) async fn work(&self, id: GenerationId) -> Left {
         match open_generation(&self.app, id, self.id).await {
             Ok(Opened::Mine(own)) => self.make(own).await,
             Ok(Opened::Over(_)) => Left::Done,

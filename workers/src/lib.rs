@@ -20,4 +20,4 @@ mod takeover;
 mod usage;
 mod worker;
 
-pub use worker::{Settings, WorkerDeps, Workers};
+pub use worker::{AtGraceEnd, Settings, WorkerDeps, Workers};

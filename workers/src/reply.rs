@@ -9,7 +9,7 @@ use slipstream_commands::ports::{BusEvent, LiveMessage, Subject, Subscription};
 use slipstream_commands::{CommandError, Ownership};
 use slipstream_domain::event::HistoryCut;
 use slipstream_domain::values::clean_text;
-use slipstream_domain::{ErrorClass, ProviderId, Request};
+use slipstream_domain::{ErrorClass, FinishReason, ProviderId, Request};
 use slipstream_providers::{Attempts, Delta, DeltaStream, Model, ProviderError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,12 @@ use crate::delivery::Left;
 use crate::outlet::Outlet;
 use crate::prepare::{Prepared, Unprepared};
 use crate::usage::{cost, estimated};
-use crate::worker::Worker;
+use crate::worker::{AtGraceEnd, Worker};
+
+/// Bytes of text and thinking at which an answer ends, as if its model had reached its own limit; the delta that reaches
+/// it is kept. About 2 million tokens, many times what a model of the catalogue can say. All of it is held in memory
+/// while it is made, twice, and every reader may have to be sent it from its start.
+const LONGEST_ANSWER: u64 = 8 * 1024 * 1024;
 
 /// Why a reply stops before its end.
 enum Stopped {
@@ -63,19 +68,19 @@ impl Worker {
         let mut hints = Hints::listen(self, &own).await;
         let prepared = tokio::select! {
             biased;
-            () = self.stop.cancelled() => return Err(Stopped::HandBack),
+            () = self.stop.cancelled() => Err(self.interrupted(Stopped::HandBack)?),
             // A hint that may have been missed is made good by the first look at the log.
-            Hint::Cancel = hints.next() => None,
-            prepared = self.prepare(&request, own.requested_at()) => Some(prepared),
+            Hint::Cancel = hints.next() => Err(End::Cancelled),
+            prepared = self.prepare(&request, own.requested_at()) => Ok(prepared),
         };
         let now = Instant::now();
         let outlet = Outlet::new(&self.app, Arc::clone(&self.stream_state), own, now);
         let mut reply = Reply { answer: Answer::new(now), outlet, provider: request.asked.provider.clone() };
         let (end, asked) = match prepared {
-            None => (End::Cancelled, None),
-            Some(Err(Unprepared::Fault(fault))) => (End::Failed(fault), None),
-            Some(Err(Unprepared::Log(error))) => return Err(error.into()),
-            Some(Ok(prepared)) => {
+            Err(end) => (end, None),
+            Ok(Err(Unprepared::Fault(fault))) => (End::Failed(fault), None),
+            Ok(Err(Unprepared::Log(error))) => return Err(error.into()),
+            Ok(Ok(prepared)) => {
                 let (end, asked) = self.ask(&mut reply, prepared, &mut hints).await?;
                 (end, Some(asked))
             }
@@ -97,6 +102,7 @@ impl Worker {
         let mut call = self.providers.call(&provider, question, cancel);
         reply.provider = provider;
         let ended = reply.stream(&mut call.deltas, hints, &self.stop).await;
+        let ended = ended.or_else(|stopped| self.interrupted(stopped));
         drop(call.deltas);
         match ended {
             Ok(end) => Ok((end, Asked { attempts: call.attempts, model, history_cut, input_tokens })),
@@ -107,6 +113,15 @@ impl Worker {
                 Err(Stopped::HandBack)
             }
             Err(stopped @ Stopped::Log(_)) => Err(stopped),
+        }
+    }
+
+    /// A reply that nobody would take from the queue ends, instead of going back there.
+    fn interrupted(&self, stopped: Stopped) -> Result<End, Stopped> {
+        match (stopped, self.settings.at_grace_end) {
+            (Stopped::HandBack, AtGraceEnd::Interrupt) => Ok(End::Interrupted),
+            (Stopped::HandBack, AtGraceEnd::HandBack) => Err(Stopped::HandBack),
+            (Stopped::Log(error), AtGraceEnd::HandBack | AtGraceEnd::Interrupt) => Err(Stopped::Log(error)),
         }
     }
 
@@ -236,7 +251,7 @@ impl Reply {
                 return Some(End::Failed(Fault::new(ErrorClass::Internal, message)));
             }
         }
-        None
+        (self.outlet.coalescer.produced() >= LONGEST_ANSWER).then_some(End::Finished(FinishReason::Length))
     }
 }
 

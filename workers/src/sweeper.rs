@@ -46,7 +46,8 @@ pub(crate) async fn sweep(worker: &Arc<Worker>, tasks: &TaskTracker) -> Result<u
     take_over_all(worker, tasks, ABANDONED, Doubt::Some).await
 }
 
-/// Takes over what has been silent for so long, each in a task of its own. Answers how many there are.
+/// Takes over what has been silent for so long, each in a task of its own. Answers how many there are; waits for none of
+/// them, nor for a place.
 pub(crate) async fn take_over_all(
     worker: &Arc<Worker>,
     tasks: &TaskTracker,
@@ -54,31 +55,48 @@ pub(crate) async fn take_over_all(
     doubt: Doubt,
 ) -> Result<usize, CommandError> {
     let abandoned = abandoned_generations(&worker.app, silence).await?;
-    for &lost in &abandoned {
+    let number = abandoned.len();
+    tasks.spawn(take_over_each(Arc::clone(worker), tasks.clone(), abandoned, doubt));
+    Ok(number)
+}
+
+async fn take_over_each(worker: Arc<Worker>, tasks: TaskTracker, abandoned: Vec<Abandoned>, doubt: Doubt) {
+    for lost in abandoned {
         let place = tokio::select! {
-            () = worker.stop.cancelled() => break,
+            () = worker.stop.cancelled() => return,
             place = Arc::clone(&worker.places).acquire_owned() => place,
         };
-        let Ok(place) = place else { break };
+        let Ok(place) = place else { return };
         let span = tracing::info_span!("take_over", generation.id = %lost.generation);
-        tasks.spawn(take_over(Arc::clone(worker), lost, doubt, place).instrument(span));
+        tasks.spawn(take_over(Arc::clone(&worker), lost, doubt, place).instrument(span));
     }
-    Ok(abandoned.len())
 }
 
 async fn take_over(worker: Arc<Worker>, lost: Abandoned, doubt: Doubt, _place: OwnedSemaphorePermit) {
-    let Abandoned { generation, owner } = lost;
-    let Some(claim) = worker.claims.take(generation, None).await else { return };
-    let taking = async {
-        match doubt {
-            Doubt::Some if !worker.is_gone(generation, owner).await => Left::ToAnother,
-            Doubt::Some | Doubt::None => worker.take_over(generation, owner.epoch).await,
-        }
-    };
+    let Some(claim) = worker.claims.take(lost.generation, None).await else { return };
     // Neither arm is ever given up: keeping alive has no end.
     let left = tokio::select! {
-        left = taking => left,
+        left = worker.settle_lost(lost, doubt) => left,
         never = claim.keep_alive() => match never {},
     };
     claim.end(left).await;
+}
+
+impl Worker {
+    /// Takes over from `lost`'s owner. There is no job that would come again, so what cannot be done now is tried again
+    /// here, until it is done or the worker stops.
+    async fn settle_lost(&self, lost: Abandoned, doubt: Doubt) -> Left {
+        let Abandoned { generation, owner } = lost;
+        let mut left = match doubt {
+            Doubt::Some if !self.is_gone(generation, owner).await => Left::ToAnother,
+            Doubt::Some | Doubt::None => self.take_over(generation, owner.epoch).await,
+        };
+        while let Left::Later(delay) = left {
+            if self.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
+                break;
+            }
+            left = self.work(generation).await;
+        }
+        left
+    }
 }

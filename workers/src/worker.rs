@@ -41,13 +41,27 @@ pub struct Settings {
     /// Generations in hand at most. Their work is waiting for a vendor, so memory is the limit: about 64 KiB and the text
     /// for each.
     pub concurrency: u32,
-    /// How long generations may go on after the worker was told to drain; the rest is handed back.
+    /// How long generations may go on after the worker was told to drain.
     pub grace: Duration,
+    /// What becomes of those that are still going on then.
+    pub at_grace_end: AtGraceEnd,
+}
+
+/// What becomes of a generation that is still going on when the grace period is over. What it has said is recorded and
+/// kept in either case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AtGraceEnd {
+    /// It goes back to the queue, not ended: another worker takes it over.
+    #[default]
+    HandBack,
+    /// It ends as interrupted, even if it has said nothing yet: for a process that is the only one, whose readers would
+    /// wait for an end that nobody makes.
+    Interrupt,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { concurrency: 1024, grace: Duration::from_secs(25) }
+        Self { concurrency: 1024, grace: Duration::from_secs(25), at_grace_end: AtGraceEnd::default() }
     }
 }
 
@@ -68,7 +82,7 @@ pub(crate) struct Worker {
     pub(crate) claims: Claims,
     /// One permit for each generation in hand.
     pub(crate) places: Arc<Semaphore>,
-    /// The grace period is over: what is in hand goes back.
+    /// The grace period is over: nothing in hand goes on.
     pub(crate) stop: CancellationToken,
 }
 
@@ -92,7 +106,7 @@ impl Workers {
     }
 
     /// Starts taking jobs and sweeping. On `drain` it takes no more, lets what is in hand go on for the grace period, and
-    /// hands the rest back to the queue, not ended in the log: another worker takes it over.
+    /// then leaves the rest as [`Settings::at_grace_end`] says.
     pub fn start(&self, tasks: &TaskTracker, drain: CancellationToken) {
         tasks.spawn(consumer::consume(Arc::clone(&self.0), tasks.clone(), drain.clone()));
         tasks.spawn(sweeper::sweep_until(Arc::clone(&self.0), tasks.clone(), drain));
@@ -100,7 +114,8 @@ impl Workers {
 
     /// Takes over every generation that has an owner, at once: for a process that knows that no other lives which could
     /// make one, as it holds the lock of the only data folder. What had produced output is ended as interrupted, the rest
-    /// is asked for again; both go on in `tasks` after this returns. Answers how many there are.
+    /// is asked for again; both go on in `tasks` after this returns, as many at
+    /// once as there are places. Answers how many there are.
     ///
     /// # Errors
     /// Those of [`slipstream_commands::abandoned_generations`].

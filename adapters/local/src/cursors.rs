@@ -1,6 +1,6 @@
 //! Where compat sockets stand, so that the socket that replaces one can go on from there.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use slipstream_domain::{Timestamp, UserId};
@@ -13,10 +13,10 @@ const KEPT: Duration = Duration::from_mins(2);
 /// How often what has expired is dropped: a write after this long does it.
 const SWEEP: Duration = Duration::from_secs(10);
 
-/// The cursors of all sockets, by user and connection.
+/// The cursors of all sockets, by user and connection: a user's lie together.
 #[derive(Debug, Default)]
 pub(crate) struct Cursors {
-    by_socket: HashMap<(UserId, Uuid), Kept>,
+    by_socket: BTreeMap<(UserId, Uuid), Kept>,
     swept: Option<Instant>,
 }
 
@@ -35,7 +35,7 @@ impl Cursors {
         self.by_socket.insert((cursor.user, cursor.connection), Kept { cursor, expires: now + KEPT });
     }
 
-    /// The user's oldest orphan. Looks at every cursor: there is one per open compat socket, and sockets come back seldom.
+    /// The user's oldest orphan. Looks at the user's cursors only: sockets ask again and again.
     pub(crate) fn take_orphan(
         &mut self,
         user: UserId,
@@ -43,8 +43,8 @@ impl Cursors {
         not_before: Timestamp,
         silent_before: Timestamp,
     ) -> Option<CompatCursor> {
-        let cursors = self.by_socket.values().map(|kept| kept.cursor);
-        let theirs = cursors.filter(|cursor| cursor.user == user && cursor.fingerprint == fingerprint);
+        let of_user = self.by_socket.range((user, Uuid::nil())..=(user, Uuid::max()));
+        let theirs = of_user.map(|(_, kept)| kept.cursor).filter(|cursor| cursor.fingerprint == fingerprint);
         let orphans = theirs.filter(|cursor| {
             cursor.at >= not_before && (cursor.closed.is_some() || cursor.at < silent_before)
         });

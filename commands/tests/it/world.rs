@@ -1,8 +1,11 @@
 //! A log of its own for each test, the use cases on it, and short words for what tests do again and again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use secrecy::SecretString;
+use slipstream_commands::ports::Clock;
 use slipstream_commands::{
     Chunks, Commands, EmailPepper, Opened, Ownership, Place, PostRequest, Posted, open_generation,
     post_message, record_chunks, register_user, upcasters,
@@ -10,7 +13,7 @@ use slipstream_commands::{
 use slipstream_domain::event::{MessageContent, RegistrationVia, TerminalContent};
 use slipstream_domain::{
     ConversationId, EmailAddress, Ending, GenerationId, ModelId, OnBusy, Params, Part, Prompt, ProviderId,
-    Run, Seq, TerminalStatus, UserId, WorkerId,
+    Run, Seq, TerminalStatus, Timestamp, UserId, WorkerId,
 };
 use slipstream_eventlog::{EventLog, LogOptions, Position, Recorded, StreamId, Version};
 use slipstream_local::{EnvironmentKeys, InProcessBus, SystemClock, UuidV7Ids};
@@ -21,6 +24,7 @@ use uuid::Uuid;
 
 pub(crate) struct World {
     pub(crate) app: Commands,
+    pub(crate) clock: Arc<ShiftedClock>,
     pub(crate) tasks: TaskTracker,
     pub(crate) drain: CancellationToken,
     database: Arc<TestDatabase>,
@@ -40,15 +44,16 @@ impl World {
         let (tasks, drain) = (TaskTracker::new(), CancellationToken::new());
         let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
         let log = EventLog::start(database.pool().clone(), options, &tasks, drain.clone());
+        let clock = Arc::new(ShiftedClock::default());
         let app = Commands::new(
             log,
-            Arc::new(SystemClock::new()),
+            clock.clone(),
             Arc::new(UuidV7Ids::new()),
             Arc::new(EnvironmentKeys::default()),
             Arc::new(InProcessBus::new()),
             EmailPepper::new(SecretString::from("pepper")),
         );
-        Self { app, tasks, drain, database }
+        Self { app, clock, tasks, drain, database }
     }
 
     pub(crate) async fn user(&self, email: &str) -> UserId {
@@ -123,4 +128,23 @@ pub(crate) fn ending(status: TerminalStatus, final_seq: Seq) -> Ending {
 
 pub(crate) fn nowhere() -> ConversationId {
     ConversationId::from_uuid(Uuid::from_u128(404))
+}
+
+/// The machine's clock, which can be put forward.
+#[derive(Default)]
+pub(crate) struct ShiftedClock {
+    clock: SystemClock,
+    ahead: AtomicI64,
+}
+
+impl ShiftedClock {
+    pub(crate) fn put_forward(&self, by: Duration) {
+        self.ahead.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.clock.now().micros() + self.ahead.load(Ordering::SeqCst))
+    }
 }

@@ -19,8 +19,10 @@ impl ProviderId {
     pub fn parse(text: &str) -> Result<Self, TextError> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
         let fits = (1..=32).contains(&text.len()) && text.bytes().all(allowed);
-        fits.then(|| Self(text.to_owned()))
-            .ok_or(TextError::Malformed { what: "provider", right: "a provider's id such as openai" })
+        fits.then(|| Self(text.to_owned())).ok_or(TextError::Malformed {
+            what: "provider",
+            right: "a provider's id in lower case, such as openai",
+        })
     }
 
     /// The built-in, deterministic provider's id.

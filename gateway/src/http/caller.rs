@@ -9,7 +9,7 @@ use slipstream_domain::UserId;
 use tokio::time::timeout;
 
 use super::problem::Problem;
-use crate::auth::Handshake;
+use crate::auth::{Handshake, Purpose};
 use crate::protocol::ErrorCode;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -29,7 +29,8 @@ impl FromRequestParts<Arc<Shared>> for AuthenticatedUser {
                     "The server does not know where the request comes from.",
                 ))
             })?;
-        let handshake = Handshake { peer, uri: parts.uri.clone(), headers: parts.headers.clone() };
+        let (uri, headers) = (parts.uri.clone(), parts.headers.clone());
+        let handshake = Handshake { peer, uri, headers, purpose: Purpose::Query };
         match timeout(shared.settings.authentication, shared.authenticate.authenticate(&handshake)).await {
             Ok(Ok(caller)) => Ok(Self(caller.user)),
             Ok(Err(error)) => Err(Refusal::from(error).into()),

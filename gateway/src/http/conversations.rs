@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use slipstream_domain::{ConversationId, GenerationId, MessageId, Role, Timestamp};
@@ -92,10 +92,12 @@ pub(super) async fn list(
 pub(super) async fn messages(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<PageJson<MessageJson>>, Problem> {
     let absent = || Problem::not_found("no such conversation");
+    // What is no UTF-8 is no id either.
+    let Path(id) = id.map_err(|_| absent())?;
     let id = id.parse().map_err(|_| absent())?;
     let (after, limit) = which(query)?;
     let page = transcript::messages(&shared.models, user, id, after, limit).await.map_err(Refusal::from)?;

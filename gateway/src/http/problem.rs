@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem details, with a stable `code` beside.
 
 use axum::Json;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -51,6 +52,11 @@ impl Problem {
             detail: "Here is a WebSocket endpoint: upgrade the connection.".to_owned(),
             retry_after_ms: None,
         }
+    }
+
+    /// An upgrade that is no handshake as RFC 6455 has it.
+    pub(super) fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Self {
+        Self { status: rejection.status(), ..Self::bad_request(rejection.body_text()) }
     }
 
     pub(super) fn method_not_allowed() -> Self {

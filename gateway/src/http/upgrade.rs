@@ -10,7 +10,8 @@ use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::auth::Handshake;
+use super::problem::Problem;
+use crate::auth::{Handshake, Purpose};
 use crate::shared::Shared;
 use crate::socket::accept;
 
@@ -35,10 +36,10 @@ pub(super) async fn upgrade(
     }
     let ws = match ws {
         Ok(ws) => ws,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => return Problem::no_upgrade(&rejection).into_response(),
     };
     let (parts, _) = request.into_parts();
-    let handshake = Handshake { peer, uri: parts.uri, headers: parts.headers };
+    let handshake = Handshake { peer, uri: parts.uri, headers: parts.headers, purpose: Purpose::Socket };
     let most = shared.settings.max_frame_bytes;
     ws.read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)

@@ -7,24 +7,32 @@ use slipstream_domain::{
     ConversationId, Epoch, ModelId, OnBusy, Params, ProviderId, Seq, SystemPrompt, Temperature, Title, TopP,
     UserId,
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::Instrument;
+use uuid::Uuid;
 
 use super::stream::{Listening, Stream};
 use super::viewer::Viewer;
-use crate::protocol::{ChatChunk, ChatError, ChatFrame, ChatHead, ChatRequest, Given, ServerFrame, Where};
+use crate::protocol::{
+    ChatChunk, ChatError, ChatFrame, ChatHead, ChatRequest, ErrorCode, Given, ServerFrame, Where,
+};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::socket::{Reply, Socket};
 
-/// Carries out an `ai_chat_request`. What was posted stays posted when the socket ends meanwhile.
+/// Carries out an `ai_chat_request`. What was posted stays posted when the socket ends meanwhile. Drops `posting` once it
+/// is posted and booked, or refused.
 pub(crate) async fn chat(
     shared: Arc<Shared>,
     socket: Arc<Socket>,
     frame: ChatFrame,
     permit: OwnedSemaphorePermit,
+    posting: oneshot::Sender<()>,
 ) {
     let ChatFrame { given, request } = frame;
-    match post(&shared, &socket, request.map_err(Refusal::from)).await {
+    let request_id = shared.ids.uuid();
+    let asked = post(&shared, &socket, request.map_err(Refusal::from));
+    match asked.instrument(tracing::info_span!("chat", request.id = %request_id)).await {
         Ok((listening, posted, head, system_prompt)) => {
             if let Some(title) = &posted.title {
                 socket.frame(&opening(&head, title, system_prompt));
@@ -40,19 +48,24 @@ pub(crate) async fn chat(
                 viewer: Viewer::at(Epoch::FIRST, Seq::START),
                 reply: Reply::new(head, Seq::START),
             };
+            drop(posting);
             stream.run(None).await;
         }
         Err(refusal) => {
             let head = given_head(socket.user, given);
-            refuse_chat(&socket, &head, refusal);
+            refuse_chat(&socket, &head, refusal, request_id);
         }
     }
 }
 
 /// The terminal frame of a request that is not carried out, after a text that a person can read: a compat client does
-/// not show the error itself.
-pub(crate) fn refuse_chat(socket: &Socket, head: &Arc<ChatHead>, refusal: Refusal) {
-    let Refusal { code, message, retry_after_ms: _ } = refusal;
+/// not show the error itself. What is our fault carries the id under which the operator finds it in the log.
+pub(crate) fn refuse_chat(socket: &Socket, head: &Arc<ChatHead>, refusal: Refusal, request_id: Uuid) {
+    let Refusal { code, mut message, retry_after_ms: _ } = refusal;
+    tracing::debug!(%request_id, code = code.as_str(), "a request for a reply was refused");
+    if code == ErrorCode::Internal {
+        message = format!("{message} Request id: {request_id}");
+    }
     socket.frame(&ServerFrame::ChatChunk(ChatChunk::text(head.clone(), message.clone(), None)));
     socket.frame(&ServerFrame::ChatError(ChatError {
         head: head.clone(),

@@ -51,7 +51,8 @@ fn explain(status: TerminalStatus, terminal: &Terminal) -> String {
         TerminalStatus::Failed => {
             let why = explain_class(terminal.error.map_or(ErrorClass::Internal, |fault| fault.class));
             match terminal.content.open().and_then(|content| content.provider_error.as_deref()) {
-                Some(said) => format!("{why} The provider said: {said}"),
+                // The vendor's words or our own; the log does not tell which.
+                Some(said) => format!("{why} {said}"),
                 None => why.to_owned(),
             }
         }
@@ -151,10 +152,7 @@ mod tests {
         let [ServerFrame::ChatChunk(shown), ServerFrame::ChatError(error)] = frames.as_slice() else {
             panic!("{frames:?}")
         };
-        assert_eq!(
-            error.message,
-            "The provider is overloaded; try again later. The provider said: try later"
-        );
+        assert_eq!(error.message, "The provider is overloaded; try again later. try later");
         assert_eq!(shown.chunk.as_deref(), Some(format!("\n\n{}", error.message).as_str()));
     }
 }

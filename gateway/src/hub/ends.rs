@@ -50,11 +50,11 @@ impl Ends {
         Watch { ends: self.clone(), conversation, signals: Some(sender.subscribe()) }
     }
 
-    /// Reads the log until the drain. What cannot be read for now is read later; nobody misses anything by it.
-    pub(crate) async fn run(self: Arc<Self>, mut log: Follow, drain: CancellationToken) {
+    /// Reads the log until the last socket is `gone`. What cannot be read for now is read later; nobody misses anything by it.
+    pub(crate) async fn run(self: Arc<Self>, mut log: Follow, gone: CancellationToken) {
         loop {
             let page = tokio::select! {
-                () = drain.cancelled() => return,
+                () = gone.cancelled() => return,
                 page = log.next() => page,
             };
             match page {
@@ -62,7 +62,7 @@ impl Ends {
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the log cannot be followed");
                     tokio::select! {
-                        () = drain.cancelled() => return,
+                        () = gone.cancelled() => return,
                         () = tokio::time::sleep(PAUSE) => {}
                     }
                 }

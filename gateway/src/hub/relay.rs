@@ -62,9 +62,13 @@ pub(crate) async fn cancel(shared: &Shared, socket: &Socket, target: CancelTarge
             all.extend(running.into_iter().map(|running| running.generation));
             all.sort_unstable();
             all.dedup();
+            let mut first = Ok(());
             for id in all {
-                cancel_generation(&shared.app, socket.user, id).await?;
+                // One that cannot be stopped must not keep the others going.
+                let cancelled = cancel_generation(&shared.app, socket.user, id).await;
+                first = first.and(cancelled.map(drop).map_err(Refusal::from));
             }
+            first?;
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! One reply on its way to one compat socket, from wherever the socket stands to the end.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use slipstream_domain::{ConversationId, Epoch, GenerationId, Part, Seq, Terminal
 use slipstream_projections::{
     CloseKind, CompatCursor, GenerationLog, QueryError, Transcript, Waited, generation_log, wait_for,
 };
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 use uuid::Uuid;
 
 use super::chat::refuse_chat;
@@ -95,6 +96,7 @@ impl Stream {
         let mut silent = 0;
         loop {
             let wake = tokio::select! {
+                biased;
                 end = self.socket.ended() => Wake::SocketEnded(end.kind()),
                 signal = self.listening.watch.next() => Wake::Signal(signal),
                 event = next_live(self.listening.live.as_mut()) => Wake::Live(event),
@@ -174,9 +176,10 @@ impl Stream {
             if let Some(then) = self.look().await {
                 return then;
             }
-            tokio::select! {
-                _ = self.socket.ended() => return Then::GoOn,
-                () = tokio::time::sleep(END_PAUSE) => {}
+            let socket = self.socket.clone();
+            let socket_ended = timeout(END_PAUSE, async move { socket.ended().await });
+            if self.noting(socket_ended).await.is_ok() {
+                return Then::GoOn;
             }
         }
         self.give_up()
@@ -199,7 +202,8 @@ impl Stream {
     /// A reply that cannot be read ends all the same, because a compat client waits for the end for ever.
     fn give_up(&self) -> Then {
         let message = "The reply cannot be read; look again later.";
-        refuse_chat(&self.socket, &self.reply.head, Refusal::new(ErrorCode::Unavailable, message));
+        let refusal = Refusal::new(ErrorCode::Unavailable, message);
+        refuse_chat(&self.socket, &self.reply.head, refusal, self.shared.ids.uuid());
         Then::Over
     }
 
@@ -218,26 +222,26 @@ impl Stream {
     async fn finish(&mut self, told: &GenerationLog, status: TerminalStatus, terminal: &Terminal) -> Then {
         // The append that ends a generation records the conversation's reply right after it.
         let recorded = told.last_position.next();
-        let log = &self.shared.tiers.log;
-        match wait_for::<Transcript>(log, self.conversation, recorded, TRANSCRIPT_PATIENCE).await {
+        let (log, conversation) = (self.shared.tiers.log.clone(), self.conversation);
+        let projected =
+            async move { wait_for::<Transcript>(&log, conversation, recorded, TRANSCRIPT_PATIENCE).await };
+        match self.noting(projected).await {
             Waited::Reached | Waited::Parked => {}
             Waited::TimedOut => meters::terminal_wait_timed_out(),
         }
         let mut whole = Missing::default();
         told.outputs.iter().for_each(|output| whole.add(&output.run, output.thinking_ms));
-        self.socket.room().await;
+        self.room().await;
         self.socket.end_reply(&end_frames(&self.reply.head, whole, status, terminal), &self.reply);
-        tokio::select! {
-            () = self.reply.ended() => Then::Over,
-            _ = self.socket.ended() => Then::GoOn,
-        }
+        let (reply, socket) = (self.reply.clone(), self.socket.clone());
+        self.noting(async move { written(&reply, socket.ended()).await }).await
     }
 
     async fn send_missing(&mut self, missing: Missing) {
         if missing == Missing::default() {
             return;
         }
-        self.socket.room().await;
+        self.room().await;
         let Missing { text, thinking, thinking_ms } = missing;
         if !thinking.is_empty() {
             // Only the text, which is written after it, says how far the client is.
@@ -253,11 +257,28 @@ impl Stream {
         }
     }
 
+    async fn room(&mut self) {
+        let socket = self.socket.clone();
+        self.noting(async move { socket.room().await }).await;
+    }
+
+    /// Waits, and notes meanwhile where the socket stands: one that is slow is not dead.
+    async fn noting<T>(&mut self, what: impl Future<Output = T>) -> T {
+        let mut what = pin!(what);
+        loop {
+            match timeout(NOTE_EVERY, &mut what).await {
+                Ok(done) => return done,
+                Err(_) => self.note(None).await,
+            }
+        }
+    }
+
     /// Notes where the socket stands, for the one that may replace it.
     async fn note(&mut self, closed: Option<CloseKind>) {
         let cursor = CompatCursor {
             user: self.socket.user,
             connection: self.id,
+            socket: self.socket.id,
             fingerprint: self.socket.fingerprint,
             generation: self.generation,
             conversation: self.conversation,
@@ -277,9 +298,39 @@ impl Stream {
     }
 }
 
+/// Whether the reply's end was written. That counts first: what was written before the socket ended is not sent again to
+/// the next one.
+async fn written<T>(reply: &Reply, socket_ended: impl Future<Output = T>) -> Then {
+    tokio::select! {
+        biased;
+        () = reply.ended() => Then::Over,
+        _ = socket_ended => Then::GoOn,
+    }
+}
+
 async fn next_live(live: Option<&mut Box<dyn Subscription>>) -> Option<BusEvent> {
     match live {
         Some(live) => live.next().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use slipstream_domain::UserId;
+
+    use super::super::chat::given_head;
+    use super::*;
+    use crate::protocol::Given;
+
+    #[tokio::test]
+    async fn an_end_that_was_written_counts_though_the_socket_has_ended_since() {
+        for _ in 0..64 {
+            let reply = Reply::new(given_head(UserId::from_uuid(Uuid::nil()), Given::default()), Seq::START);
+            reply.set_ended();
+            assert!(written(&reply, ready(())).await == Then::Over);
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use slipstream_domain::{Epoch, Generation, Seq, Timestamp};
 use slipstream_projections::{CloseKind, CompatCursor, GenerationLog, QueryError, generation_log};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout};
 
 use super::chat::head_of;
 use super::stream::{Listening, Stream};
@@ -19,28 +20,75 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// A note is renewed each second; one this old is a dead gateway's.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Takes over the oldest reply that waits for this client, if any, and follows it to its end.
-pub(crate) async fn take_over(shared: Arc<Shared>, socket: Arc<Socket>, permit: OwnedSemaphorePermit) {
+/// How often it is looked for what waits: the earlier socket may be dead for long before that is noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// So long a socket counts as new, and takes whatever waits. Later it leaves alone what another that comes back may want:
+/// pages that went away, which were other tabs, and what has not waited for [`SILENCE`] yet.
+const NEW: Duration = Duration::from_secs(2);
+
+/// Takes over the replies that wait for this client, if any: those of its earlier socket, which may live for a while yet.
+/// Looks for them until it has some, or one of its own, or nothing can wait for it any more.
+pub(crate) async fn take_over(shared: Arc<Shared>, socket: Arc<Socket>) {
+    let begun = Instant::now();
+    while begun.elapsed() < WINDOW && socket.replies().is_empty() {
+        let orphans = orphans_for(&shared, &socket, begun.elapsed() < NEW).await;
+        for cursor in orphans {
+            go_on(&shared, &socket, cursor).await;
+        }
+        if timeout(LOOK_EVERY, socket.ended()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Takes the replies of the socket that is gone the longest; what is another's is put back.
+async fn orphans_for(shared: &Shared, socket: &Socket, new: bool) -> Vec<CompatCursor> {
+    let (mut mine, mut others) = (Vec::<CompatCursor>::new(), Vec::new());
     let now = shared.app.now();
-    let orphan = shared
-        .tiers
-        .state
-        .take_orphan(socket.user, socket.fingerprint, before(now, WINDOW), before(now, SILENCE))
-        .await;
-    let orphan = orphan.unwrap_or_else(|error| {
-        tracing::warn!(%error, "a returning client cannot be recognised");
-        None
-    });
-    let Some(cursor) = orphan else { return };
-    match resume(&shared, &socket, cursor, permit).await {
-        Ok(Some((stream, told))) => stream.run(Some(told)).await,
+    let is_anothers = |cursor: &CompatCursor| {
+        !new && (cursor.closed == Some(CloseKind::Reload) || cursor.at >= before(now, SILENCE))
+    };
+    loop {
+        let taken = shared
+            .tiers
+            .state
+            .take_orphan(socket.user, socket.fingerprint, before(now, WINDOW), before(now, SILENCE))
+            .await;
+        match taken {
+            Ok(Some(cursor)) => {
+                let of_one_socket = mine.first().is_none_or(|first| first.socket == cursor.socket);
+                let whose = if of_one_socket && !is_anothers(&cursor) { &mut mine } else { &mut others };
+                whose.push(cursor);
+            }
+            Ok(None) => break,
+            Err(error) => {
+                tracing::warn!(%error, "a returning client cannot be recognised");
+                break;
+            }
+        }
+    }
+    for cursor in others {
+        put_back(shared, cursor).await;
+    }
+    mine
+}
+
+/// For the next try of the same client.
+async fn put_back(shared: &Shared, cursor: CompatCursor) {
+    if let Err(error) = shared.tiers.state.put_cursor(cursor).await {
+        tracing::warn!(%error, "where a socket stands cannot be noted");
+    }
+}
+
+async fn go_on(shared: &Arc<Shared>, socket: &Arc<Socket>, cursor: CompatCursor) {
+    // The earlier socket had no more replies than this one may have; what the client asks meanwhile takes their places.
+    let Some(permit) = socket.permit() else { return put_back(shared, cursor).await };
+    match resume(shared, socket, cursor, permit).await {
+        Ok(Some((stream, told))) => drop(shared.tasks.spawn(stream.run(Some(told)))),
         Ok(None) => {}
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a reply cannot be taken over");
-            // For the next try of the same client.
-            if let Err(error) = shared.tiers.state.put_cursor(cursor).await {
-                tracing::warn!(%error, "where a socket stands cannot be noted");
-            }
+            put_back(shared, cursor).await;
         }
     }
 }

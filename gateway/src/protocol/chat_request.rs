@@ -187,6 +187,7 @@ fn degrees(raw: Option<&RawValue>, what: &str) -> Result<Option<f64>, FrameError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::ErrorCode;
 
     fn parse(text: &str) -> Result<ChatRequest, FrameError> {
         ChatFrame::parse(&Fields::find(text).unwrap()).request
@@ -272,6 +273,10 @@ mod tests {
         assert_eq!(prompt(r"a\u0000b").unwrap().content.text.as_str(), "a\u{FFFD}b");
         assert_eq!(message(prompt(" ")), "prompt must not be empty");
         assert!(message(prompt(&"x".repeat(1 << 20))).starts_with("prompt has 1048576 bytes"));
-        assert_eq!(message(prompt(r"\ud800")), "prompt must be a text");
+        for half in [r"\ud800", r"\ud83dx", r"\ud83d\u0041", r"\ude00"] {
+            let said = message(prompt(half));
+            assert!(said.starts_with("prompt must be a text; half of a surrogate pair"), "{half}: {said}");
+        }
+        assert_eq!(prompt(&"x".repeat(1 << 20)).unwrap_err().code(), ErrorCode::TooLarge);
     }
 }

@@ -1,6 +1,7 @@
 //! What can be wrong with a frame, and the codes that clients are told.
 
 use serde::{Deserialize, Serialize};
+use slipstream_domain::values::{NumberError, TextError};
 
 /// The stable code of an `error` frame and of an HTTP problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub enum FrameError {
     /// A field is missing or wrong; the text says which, and what would be right.
     #[error("{0}")]
     Field(String),
+    /// A text has too many bytes; the text says which, and how many it may have.
+    #[error("{0}")]
+    TooLarge(String),
 }
 
 impl FrameError {
@@ -74,18 +78,23 @@ impl FrameError {
         match self {
             Self::NotAnObject(_) | Self::TooDeep | Self::Field(_) => ErrorCode::BadFrame,
             Self::UnknownType(_) => ErrorCode::UnknownType,
+            Self::TooLarge(_) => ErrorCode::TooLarge,
         }
     }
 }
 
-impl From<slipstream_domain::values::TextError> for FrameError {
-    fn from(error: slipstream_domain::values::TextError) -> Self {
-        Self::Field(error.to_string())
+impl From<TextError> for FrameError {
+    fn from(error: TextError) -> Self {
+        let message = error.to_string();
+        match error {
+            TextError::TooLong { .. } => Self::TooLarge(message),
+            TextError::Empty { .. } | TextError::Malformed { .. } => Self::Field(message),
+        }
     }
 }
 
-impl From<slipstream_domain::values::NumberError> for FrameError {
-    fn from(error: slipstream_domain::values::NumberError) -> Self {
+impl From<NumberError> for FrameError {
+    fn from(error: NumberError) -> Self {
         Self::Field(error.to_string())
     }
 }

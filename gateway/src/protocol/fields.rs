@@ -54,9 +54,18 @@ pub(super) fn optional<T: DeserializeOwned>(
     what: &str,
     right: &str,
 ) -> Result<Option<T>, FrameError> {
-    raw.map(|raw| serde_json::from_str(raw.get()))
-        .transpose()
-        .map_err(|_| FrameError::Field(format!("{what} must be {right}")))
+    raw.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(|error| {
+        let surrogate = if is_surrogate(&error) { SURROGATE } else { "" };
+        FrameError::Field(format!("{what} must be {right}{surrogate}"))
+    })
+}
+
+const SURROGATE: &str = "; half of a surrogate pair is none (an emoji may have been cut in two)";
+
+/// Whether the text has an escape such as `\ud800` without its other half. `serde_json` tells in words alone.
+fn is_surrogate(error: &serde_json::Error) -> bool {
+    let message = error.to_string();
+    ["surrogate", "unexpected end of hex escape"].iter().any(|word| message.contains(word))
 }
 
 /// The value of a field that must be there.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use axum::extract::ws::{Message, WebSocket};
 use axum::http::header;
+use axum::http::uri::Authority;
 use futures::StreamExt;
 use tokio::time::timeout;
 
 use super::close::Close;
 use super::connections::Counted;
 use super::session::Session;
-use crate::auth::{AuthenticationError, Caller, Handshake, fingerprint};
+use crate::auth::{AuthenticationError, Caller, Handshake, fingerprint, is_loopback};
 use crate::settings::Settings;
 use crate::shared::Shared;
 
@@ -27,10 +28,10 @@ pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Ha
         Ok((caller, counted)) => {
             let fingerprint = fingerprint(&caller, &handshake.headers);
             let (sink, stream) = ws.split();
-            let tasks = shared.tasks.clone();
+            let (tasks, sockets) = (shared.tasks.clone(), shared.sockets.clone());
             let session = Session::new(shared, caller.user, fingerprint, counted);
             // On a task of its own, so that an idle socket keeps nothing of what letting it in took.
-            tasks.spawn(session.run(sink, stream));
+            tasks.spawn(sockets.track_future(session.run(sink, stream)));
         }
         Err(close) => {
             let goodbye = async {
@@ -51,22 +52,31 @@ async fn admit(shared: &Shared, handshake: &Handshake) -> Result<(Caller, Counte
     let authenticated = timeout(shared.settings.authentication, shared.authenticate.authenticate(handshake));
     let caller = match authenticated.await {
         Ok(Ok(caller)) => caller,
-        Ok(Err(AuthenticationError::Unauthenticated(_))) | Err(_) => return Err(Close::NOT_AUTHENTICATED),
+        Ok(Err(AuthenticationError::Unauthenticated(wanted))) => {
+            return Err(Close::not_authenticated(wanted));
+        }
+        Err(_) => return Err(Close::TOO_LATE),
         Ok(Err(error @ AuthenticationError::Unavailable(_))) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a socket cannot be authenticated");
             return Err(Close::UNAVAILABLE);
         }
     };
-    let counted = shared.connections.count(caller.user, shared.settings.sockets_per_user);
+    let counted = shared.connections.count(caller.user, &shared.settings);
     Ok((caller, counted.ok_or(Close::TOO_MANY_SOCKETS)?))
 }
 
 fn origin_allowed(settings: &Settings, handshake: &Handshake) -> bool {
     let Some(origin) = handshake.headers.get(header::ORIGIN) else { return true };
     if settings.allowed_origins.is_empty() {
-        return handshake.peer.ip().to_canonical().is_loopback();
+        return origin.to_str().is_ok_and(is_loopback_origin);
     }
     settings.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+}
+
+/// A page of this machine. Any other page in the browser of who develops here could act for them.
+fn is_loopback_origin(origin: &str) -> bool {
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    host.and_then(|host| host.parse().ok()).is_some_and(|host: Authority| is_loopback(&host))
 }
 
 #[cfg(test)]
@@ -74,6 +84,7 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, Uri};
 
     use super::*;
+    use crate::auth::Purpose;
 
     fn allowed(list: &[&str], peer: &str, origin: Option<&'static str>) -> bool {
         let mut headers = HeaderMap::new();
@@ -82,15 +93,35 @@ mod tests {
         }
         let allowed_origins = list.iter().map(|&origin| origin.to_owned()).collect();
         let settings = Settings { allowed_origins, ..Settings::default() };
-        let handshake = Handshake { peer: peer.parse().unwrap(), uri: Uri::from_static("/"), headers };
+        let handshake = Handshake {
+            peer: peer.parse().unwrap(),
+            uri: Uri::from_static("/"),
+            headers,
+            purpose: Purpose::Socket,
+        };
         origin_allowed(&settings, &handshake)
     }
 
     #[test]
-    fn without_a_list_every_origin_may_from_this_machine_only() {
-        assert!(allowed(&[], "127.0.0.1:1", Some("https://any.example")));
-        assert!(allowed(&[], "[::ffff:127.0.0.1]:1", Some("https://any.example")));
-        assert!(!allowed(&[], "192.0.2.1:1", Some("https://any.example")));
+    fn without_a_list_only_pages_of_this_machine_may_and_clients_that_are_no_browsers() {
+        let peer = "127.0.0.1:1";
+        for origin in
+            ["http://localhost:3000", "https://LOCALHOST", "http://127.0.0.1:1", "http://[::1]:8080"]
+        {
+            assert!(allowed(&[], peer, Some(origin)), "{origin}");
+        }
+        for origin in [
+            "https://any.example",
+            "null",
+            "http://localhost.evil.example",
+            "http://localhost:3000@evil.example",
+            "http://127.0.0.1.evil.example",
+            "file://localhost",
+            "localhost",
+        ] {
+            assert!(!allowed(&[], peer, Some(origin)), "{origin}");
+        }
+        assert!(allowed(&[], peer, None));
     }
 
     #[test]

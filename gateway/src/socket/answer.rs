@@ -1,6 +1,10 @@
 //! From a frame to what is done about it.
 
+use std::time::Duration;
+
 use slipstream_domain::UserId;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::session::Session;
 use crate::hub;
@@ -10,6 +14,9 @@ use crate::protocol::{
     ServerFrame,
 };
 use crate::refusal::Refusal;
+
+/// Well below the second that is the shortest time to answer a ping.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 
 /// Does what a text frame asks. Whatever it is, the socket lives on.
 pub(super) async fn text(session: &Session, text: &str) {
@@ -21,7 +28,10 @@ pub(super) async fn text(session: &Session, text: &str) {
         Err(error) => {
             meters::frame_in(match error {
                 FrameError::UnknownType(_) => "unknown",
-                FrameError::NotAnObject(_) | FrameError::TooDeep | FrameError::Field(_) => "malformed",
+                FrameError::NotAnObject(_)
+                | FrameError::TooDeep
+                | FrameError::Field(_)
+                | FrameError::TooLarge(_) => "malformed",
             });
             refuse(session, error.into());
         }
@@ -45,7 +55,7 @@ async fn carry_out(session: &Session, frame: ClientFrame) {
                 refuse(session, refusal);
             }
         }
-        ClientFrame::Chat(frame) => chat(session, *frame),
+        ClientFrame::Chat(frame) => chat(session, *frame).await,
         ClientFrame::NotOffered(frame) => {
             for answer in not_offered(*frame, socket.user) {
                 socket.frame(&answer);
@@ -54,16 +64,29 @@ async fn carry_out(session: &Session, frame: ClientFrame) {
     }
 }
 
-fn chat(session: &Session, frame: ChatFrame) {
+/// Goes on once the request is posted or refused: the frame after it, which may cancel it, is read then. The reply is
+/// followed by a task of its own, which also posts when the socket ends meanwhile.
+async fn chat(session: &Session, frame: ChatFrame) {
     let Session { shared, socket, .. } = session;
-    if let Ok(permit) = socket.in_flight.clone().try_acquire_owned() {
-        shared.tasks.spawn(hub::chat(shared.clone(), socket.clone(), frame, permit));
-        return;
+    let refusal = if shared.drain.is_cancelled() {
+        Refusal::draining()
+    } else if let Some(permit) = socket.permit() {
+        let (posting, posted) = oneshot::channel();
+        shared.tasks.spawn(hub::chat(shared.clone(), socket.clone(), frame, permit, posting));
+        return await_reading(session, posted).await;
+    } else {
+        let most = shared.settings.max_in_flight;
+        Refusal::new(ErrorCode::RateLimited, format!("at most {most} replies at once on one connection"))
+    };
+    let head = hub::given_head(socket.user, frame.given);
+    hub::refuse_chat(socket, &head, refusal, shared.ids.uuid());
+}
+
+/// Waits until the other end is dropped. Nothing is read meanwhile, so an unread pong is not held against the client.
+async fn await_reading(session: &Session, mut posted: oneshot::Receiver<()>) {
+    while timeout(SIGN_OF_LIFE, &mut posted).await.is_err() {
+        session.socket.pulse.alive();
     }
-    let most = shared.settings.max_in_flight;
-    let refusal =
-        Refusal::new(ErrorCode::RateLimited, format!("at most {most} replies at once on one connection"));
-    hub::refuse_chat(socket, &hub::given_head(socket.user, frame.given), refusal);
 }
 
 fn refuse(session: &Session, refusal: Refusal) {

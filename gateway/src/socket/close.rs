@@ -16,12 +16,17 @@ impl Close {
     pub(crate) const PROTOCOL: Self = Self { code: 1002, reason: "protocol error" };
     pub(crate) const DRAINING: Self = Self { code: 1012, reason: "draining, reconnect" };
     pub(crate) const UNAVAILABLE: Self = Self { code: 1013, reason: "unavailable, try again later" };
-    pub(crate) const NOT_AUTHENTICATED: Self = Self { code: 4001, reason: "not authenticated" };
+    pub(crate) const TOO_LATE: Self = Self::not_authenticated("authentication took too long");
     pub(crate) const ORIGIN: Self = Self { code: 4003, reason: "origin not allowed" };
     pub(crate) const TOO_SLOW: Self = Self { code: 4008, reason: "consumer too slow" };
     pub(crate) const HEARTBEAT: Self = Self { code: 4010, reason: "heartbeat missed" };
     pub(crate) const TOO_MANY_SOCKETS: Self = Self { code: 4029, reason: "too many connections" };
     pub(crate) const TOO_MANY_FRAMES: Self = Self { code: 4029, reason: "too many frames" };
+
+    /// `wanted` says what would be right, in at most 123 bytes (RFC 6455, 5.5).
+    pub(crate) const fn not_authenticated(wanted: &'static str) -> Self {
+        Self { code: 4001, reason: wanted }
+    }
 
     pub(crate) fn frame(self) -> CloseFrame {
         CloseFrame { code: self.code, reason: self.reason.into() }

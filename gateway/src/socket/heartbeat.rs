@@ -61,13 +61,13 @@ impl Heartbeats {
         lock(&self.wheel).put(self.every, Due { pulse: Arc::downgrade(pulse), what: What::Ping });
     }
 
-    /// Turns the wheel until the drain.
-    pub(crate) async fn run(self: Arc<Self>, drain: CancellationToken) {
+    /// Turns the wheel until the last socket is `gone`.
+    pub(crate) async fn run(self: Arc<Self>, gone: CancellationToken) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = drain.cancelled() => return,
+                () = gone.cancelled() => return,
                 _ = ticks.tick() => self.tick(),
             }
         }

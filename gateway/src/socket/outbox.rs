@@ -98,7 +98,7 @@ impl Reply {
         self.written.fetch_max(to.0, Ordering::AcqRel);
     }
 
-    pub(super) fn set_ended(&self) {
+    pub(crate) fn set_ended(&self) {
         self.ended.notify_one();
     }
 }

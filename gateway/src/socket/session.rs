@@ -57,7 +57,7 @@ impl Session {
             () = writer::write(&mut sink, &socket.pulse, &shared.heartbeats, shared.settings.stall) => {}
             () = self.read(&mut stream) => {}
             () = hub::relay_to(shared, socket) => {}
-            () = shared.drain.cancelled() => socket.end(End::Ours(Close::DRAINING)),
+            () = self.drained() => socket.end(End::Ours(Close::DRAINING)),
             // By the heartbeat, or by whoever put too much: the writer may be stuck.
             _ = socket.ended() => {}
         }
@@ -71,11 +71,19 @@ impl Session {
         drop(timeout(shared.settings.goodbye, part(socket.ended().await, sink, stream)).await);
     }
 
+    /// Waits for the drain, and then, bounded, for the ends of the replies under way.
+    async fn drained(&self) {
+        let Self { shared, socket, .. } = self;
+        shared.drain.cancelled().await;
+        let ends = socket.in_flight.acquire_many(shared.settings.max_in_flight);
+        if timeout(shared.settings.drain, ends).await.is_err() {
+            tracing::info!("a socket is closed by the drain before its replies have ended");
+        }
+    }
+
     /// A client that comes back asks for nothing; it gets what its earlier socket had under way.
     fn take_over(&self) {
-        if let Ok(permit) = self.socket.in_flight.clone().try_acquire_owned() {
-            self.shared.tasks.spawn(hub::take_over(self.shared.clone(), self.socket.clone(), permit));
-        }
+        self.shared.tasks.spawn(hub::take_over(self.shared.clone(), self.socket.clone()));
     }
 
     /// Reads until the client ends the socket or gives a reason to.

@@ -115,6 +115,8 @@ async fn a_prompt_of_a_mebibyte_is_refused_with_the_limit() {
     let sent = json!({"type": "ai_chat_request", "conversationId": "new-chat", "prompt": prompt, "provider": "openai"});
     let message = refusal_of(&mut client, &sent.to_string()).await;
     assert_eq!(message, "prompt has 1048576 bytes; at most 262144 are allowed");
+    client.send_text(&sent.to_string()).await;
+    assert_eq!(client.next_of("ai_chat_error").await["stopReason"], "too_large");
     client.is_alive().await;
     bystander.noticed_nothing().await;
     world.end().await;

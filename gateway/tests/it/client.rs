@@ -103,6 +103,18 @@ impl Client {
         }
     }
 
+    /// The same, but it may take this long.
+    pub(crate) async fn until_chunk_within(&mut self, text: &str, patience: Duration) {
+        let mut joined = String::new();
+        while !joined.ends_with(text) {
+            let Some(Ok(Message::Text(frame))) = self.next_message(patience).await else {
+                panic!("{joined}")
+            };
+            let frame: Value = serde_json::from_str(&frame).expect("frames are JSON");
+            joined += frame["chunk"].as_str().unwrap_or_default();
+        }
+    }
+
     /// Reads along for a while, as a client that lives does.
     pub(crate) async fn pass(&mut self, time: Duration) {
         while self.next_message(time).await.is_some() {}
@@ -122,9 +134,14 @@ impl Client {
 
     /// The code the server closes with, whatever comes before.
     pub(crate) async fn close_code(&mut self) -> u16 {
+        self.closed().await.0
+    }
+
+    /// The code and the reason the server closes with, whatever comes before.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.next_message(PATIENCE).await.expect("the server closes") {
-                Ok(Message::Close(Some(close))) => return close.code.into(),
+                Ok(Message::Close(Some(close))) => return (close.code.into(), close.reason.to_string()),
                 Ok(_) => {}
                 Err(error) => panic!("the connection broke: {error}"),
             }

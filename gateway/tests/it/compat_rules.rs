@@ -260,10 +260,7 @@ async fn rule_8_before_an_error_comes_a_text_that_can_be_read_and_it_is_not_part
     owner.end(TerminalStatus::Failed, Some((ErrorClass::Overloaded, "come back later"))).await;
     let frames = client.until_end().await;
     let [.., shown, error] = frames.as_slice() else { panic!("{frames:?}") };
-    assert_eq!(
-        error["message"],
-        "The provider is overloaded; try again later. The provider said: come back later"
-    );
+    assert_eq!(error["message"], "The provider is overloaded; try again later. come back later");
     assert_eq!(shown["chunk"], format!("\n\n{}", error["message"].as_str().unwrap()));
     let path = format!("/v1/conversations/{conversation}/messages?email=a@example.com");
     assert_eq!(get(world.address, &path).await.json()["items"][1]["text"], "half a");
@@ -408,6 +405,40 @@ async fn a_reply_is_stopped_by_its_id_by_its_conversation_or_with_all_others() {
         assert!(owner.is_cancelled().await, "by {by}");
         owner.end(TerminalStatus::Cancelled, None).await;
         assert_eq!(client.next_of("ai_chat_response").await["chunk"], "stop me");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_cancel_right_after_its_request_is_never_lost() {
+    let world = World::start().await;
+    let mut client = world.client("a@example.com").await;
+    for turn in 0..20 {
+        client.ask("new-chat", "never mind").await;
+        client.send(json!({"type": "ai_chat_cancel"})).await;
+        let frames = client.until_end().await;
+        assert_eq!(frames.last().unwrap()["stopReason"], "cancelled", "turn {turn}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_are_posted_in_the_order_in_which_they_are_sent() {
+    let world = World::start().await;
+    let mut client = world.client("a@example.com").await;
+    for turn in 0..10 {
+        let prompts = ["first", "second", "third"];
+        for prompt in prompts {
+            client.ask("new-chat", prompt).await;
+        }
+        for prompt in prompts {
+            let opening = client.next().await;
+            assert_eq!(opening["title"], prompt, "turn {turn}");
+        }
+        client.send(json!({"type": "ai_chat_cancel"})).await;
+        for _ in prompts {
+            client.next_of("ai_chat_error").await;
+        }
     }
     world.end().await;
 }

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
-use slipstream_gateway::Check;
+use slipstream_gateway::{Check, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -32,7 +33,7 @@ impl Response {
 }
 
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Response {
-    request(address, &format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")).await
+    request(address, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
 }
 
 async fn request(address: SocketAddr, head: &str) -> Response {
@@ -50,7 +51,7 @@ pub(crate) async fn upgrade(address: SocketAddr, lines: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let version = if lines.contains("version") { "" } else { "sec-websocket-version: 13\r\n" };
     let head = format!(
-        "GET /?email=a@example.com HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        "GET /?email=a@example.com HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{version}{lines}\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -95,14 +96,31 @@ async fn readiness_names_each_dependency_and_ends_with_the_drain() {
 }
 
 #[tokio::test]
+async fn a_connection_that_does_not_say_what_it_wants_is_cut() {
+    let settings = Settings { request_head: Duration::from_millis(200), ..Twist::default().settings };
+    let world = World::with(Twist { settings, ..Twist::default() }).await;
+    for begun in ["", "GET / HTTP/1.1\r\nhost: local"] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the connection is cut").unwrap();
+    }
+    // A socket is no longer a request: it may be silent.
+    let mut client = world.client("a@example.com").await;
+    client.hears_nothing().await;
+    client.is_alive().await;
+    world.end().await;
+}
+
+#[tokio::test]
 async fn every_answer_has_a_request_id_and_a_sane_one_is_kept() {
     let world = World::start().await;
     let made = get(world.address, "/health").await;
     assert!(made.header("x-request-id").unwrap().parse::<uuid::Uuid>().is_ok());
-    let head = "GET /health HTTP/1.1\r\nhost: test\r\nconnection: close\r\nx-request-id: mine-1\r\n\r\n";
+    let head = "GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-request-id: mine-1\r\n\r\n";
     assert_eq!(request(world.address, head).await.header("x-request-id"), Some("mine-1"));
     let long = format!(
-        "GET /health HTTP/1.1\r\nhost: test\r\nconnection: close\r\nx-request-id: {}\r\n\r\n",
+        "GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-request-id: {}\r\n\r\n",
         "x".repeat(200)
     );
     assert_ne!(request(world.address, &long).await.header("x-request-id"), Some("x".repeat(200).as_str()));
@@ -159,6 +177,11 @@ async fn a_wrong_query_is_a_problem_with_a_stable_code() {
     world.worker().await.complete().await;
     stranger.until_end().await;
     let me = "email=a@example.com";
+    let unknown = get(world.address, &format!("/v1/conversations?{me}")).await;
+    assert_eq!((unknown.status, &unknown.json()["code"]), (401, &Value::from("unauthorized")));
+    // Asking has made nobody known.
+    assert_eq!(get(world.address, &format!("/v1/conversations?{me}")).await.status, 401);
+    world.client("a@example.com").await.is_alive().await;
     for (path, status, code, detail) in [
         ("/v1/conversations".to_owned(), 401, "unauthorized", "say who you are"),
         (
@@ -170,6 +193,7 @@ async fn a_wrong_query_is_a_problem_with_a_stable_code() {
         (format!("/v1/conversations?{me}&limit=many"), 400, "bad_request", "limit must be"),
         (format!("/v1/conversations?{me}&cursor=x"), 400, "bad_request", "cursor must be the one"),
         (format!("/v1/conversations/home/messages?{me}"), 404, "not_found", "no such conversation"),
+        (format!("/v1/conversations/%ff/messages?{me}"), 404, "not_found", "no such conversation"),
         (format!("/v1/conversations/{foreign}/messages?{me}"), 404, "not_found", "no such conversation"),
     ] {
         let response = get(world.address, &path).await;
@@ -178,8 +202,10 @@ async fn a_wrong_query_is_a_problem_with_a_stable_code() {
         assert_eq!(response.header("content-type"), Some("application/problem+json"));
         assert!(problem["detail"].as_str().unwrap().starts_with(detail), "{path}: {problem}");
     }
-    let post =
-        "POST /v1/conversations HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let rebound =
+        format!("GET /v1/conversations?{me} HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n");
+    assert_eq!(request(world.address, &rebound).await.status, 401);
+    let post = "POST /v1/conversations HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(request(world.address, post).await.status, 405);
     world.end().await;
 }

@@ -18,9 +18,18 @@ async fn with(settings: Settings) -> World {
 #[tokio::test]
 async fn nobody_comes_in_without_saying_who_they_are() {
     let world = World::start().await;
-    for path in ["/", "/?email=", "/?email=nobody", "/?mail=a@example.com"] {
+    for path in [
+        "/",
+        "/?email=",
+        "/?email=nobody",
+        "/?mail=a@example.com",
+        "/?email=a%ff@example.com",
+        "/?email=a%zz@example.com",
+    ] {
         let mut client = Client::with_headers(world.address, path, &[]).await;
-        assert_eq!(client.close_code().await, 4001, "{path}");
+        let (code, reason) = client.closed().await;
+        assert_eq!(code, 4001, "{path}");
+        assert!(reason.starts_with("say who you are"), "{path}: {reason}");
     }
     world.end().await;
 }
@@ -46,6 +55,25 @@ async fn a_page_of_another_origin_is_not_let_in() {
     assert_eq!(evil.close_code().await, 4003);
     let mut good = Client::with_headers(world.address, path, &[("Origin", "https://chat.example.com")]).await;
     good.is_alive().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_page_of_elsewhere_cannot_drive_a_server_without_a_list_of_origins() {
+    let world = World::start().await;
+    let path = "/?email=a@example.com";
+    for (header, code) in [
+        (("Origin", "https://evil.example.com"), 4003),
+        // A name that a page has pointed at this machine (DNS rebinding).
+        (("Host", "evil.example.com"), 4001),
+        (("X-Forwarded-For", "192.0.2.1"), 4001),
+        (("Forwarded", "for=192.0.2.1"), 4001),
+    ] {
+        let mut evil = Client::with_headers(world.address, path, &[header]).await;
+        assert_eq!(evil.close_code().await, code, "{header:?}");
+    }
+    let mut page = Client::with_headers(world.address, path, &[("Origin", "http://localhost:3000")]).await;
+    page.is_alive().await;
     world.end().await;
 }
 
@@ -77,6 +105,7 @@ async fn an_upgrade_that_is_no_websocket_handshake_is_refused() {
     let world = World::start().await;
     let head = upgrade(world.address, "sec-websocket-version: 12\r\n").await;
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+    assert!(head.to_lowercase().contains("content-type: application/problem+json"), "{head}");
     world.end().await;
 }
 
@@ -163,6 +192,40 @@ async fn a_drain_closes_every_socket_with_1012_and_ends() {
     let world = World::start().await;
     let mut client = world.client("a@example.com").await;
     client.is_alive().await;
+    world.drain.cancel();
+    assert_eq!(client.close_code().await, 1012);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_drain_lets_replies_under_way_end_and_takes_no_new_ones() {
+    let world = with(Settings { drain: Duration::from_secs(5), ..Settings::default() }).await;
+    let mut idle = world.client("b@example.com").await;
+    idle.is_alive().await;
+    let mut client = world.client("a@example.com").await;
+    client.ask("new-chat", "hello").await;
+    let mut owner = world.worker().await;
+    owner.say("good").await;
+    client.until_chunk("good").await;
+    world.drain.cancel();
+    assert_eq!(idle.close_code().await, 1012);
+    client.ask("new-chat", "one more").await;
+    let refused = client.next_of("ai_chat_error").await;
+    assert_eq!(refused["stopReason"], "unavailable");
+    owner.say("bye").await;
+    client.until_chunk("bye").await;
+    owner.complete().await;
+    assert_eq!(client.next_of("ai_chat_response").await["chunk"], "goodbye");
+    assert_eq!(client.close_code().await, 1012);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_replies_no_longer_than_it_may() {
+    let world = with(Settings { drain: Duration::from_millis(300), ..Settings::default() }).await;
+    let mut client = world.client("a@example.com").await;
+    client.ask("new-chat", "hello").await;
+    client.next_of("ai_chat_chunk").await;
     world.drain.cancel();
     assert_eq!(client.close_code().await, 1012);
     world.end().await;

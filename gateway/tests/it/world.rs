@@ -55,7 +55,11 @@ pub(crate) struct Twist {
 impl Default for Twist {
     /// Clients that a test has done with do not answer a close: they are not waited for.
     fn default() -> Self {
-        let settings = Settings { goodbye: Duration::from_millis(100), ..Settings::default() };
+        let settings = Settings {
+            goodbye: Duration::from_millis(100),
+            drain: Duration::from_millis(100),
+            ..Settings::default()
+        };
         Self { settings, slow_authentication: Duration::ZERO, checks: Vec::new() }
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 use slipstream_eventlog::{
-    CorrelationId, EventLog, Lease, Position, ProjectorState, Recorded, Wakes, activate, parked,
+    CorrelationId, EventLog, FeedError, Lease, Position, ProjectorState, Recorded, Unsealed, Wakes, activate,
+    parked,
 };
 use sqlx::{Acquire, Postgres, Transaction};
 use tokio::time::{Instant, sleep_until};
@@ -22,6 +23,10 @@ use crate::read_models;
 /// Events of one transaction. 25 a second are 50 000 events a second, above the 30 000 a rebuild must reach
 /// (`09-targets`); a page of usual events is a few megabytes.
 const PAGE: usize = 2_000;
+/// Events read at a time: what a page of large ones may go beyond [`PAGE_BYTES`] by.
+const PIECE: usize = 250;
+/// Payload of one transaction: a page that holds as much takes no more pieces.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// At most 25 transactions a second, so that the checkpoint's row stays cheap under open snapshots (`02-event-log`).
 const BETWEEN_COMMITS: Duration = Duration::from_millis(40);
 /// How often the lease is renewed and requests to retry are looked for.
@@ -63,7 +68,7 @@ impl<P: Projection> Projector<P> {
                 self.tended = Instant::now();
             }
             let began = Instant::now();
-            let page = self.log.feed(self.position, PAGE).await?;
+            let page = next_page(&self.log, self.position).await?;
             if let Some(last) = page.last() {
                 let to = last.position;
                 self.apply(&page, self.position, to, None).await?;
@@ -188,6 +193,32 @@ impl<P: Projection> Projector<P> {
         }
         Ok(())
     }
+}
+
+/// The next events after `after`, contiguous; none at the head. Bounded in number and in bytes.
+async fn next_page(log: &EventLog, after: Position) -> Result<Vec<Recorded>, FeedError> {
+    let mut page = log.feed(after, PIECE).await?;
+    let (mut last, mut bytes) = (page.len(), page.iter().map(size).sum::<usize>());
+    // A piece that is not full ends at the head or before a gap.
+    while last == PIECE && page.len() < PAGE && bytes < PAGE_BYTES {
+        let position = page.last().map_or(after, |event| event.position);
+        // What stops the feed here stops the next page at its start, after this one was applied.
+        let Ok(piece) = log.feed(position, PIECE).await else { break };
+        last = piece.len();
+        bytes += piece.iter().map(size).sum::<usize>();
+        page.extend(piece);
+    }
+    Ok(page)
+}
+
+/// Bytes of an event's payload.
+fn size(event: &Recorded) -> usize {
+    let Ok(payload) = &event.payload else { return 0 };
+    let sealed = match &payload.sealed {
+        Some(Unsealed::Open(bytes)) => bytes.len(),
+        Some(Unsealed::Erased) | None => 0,
+    };
+    payload.data.len() + sealed
 }
 
 impl Taken {

@@ -5,9 +5,10 @@ use slipstream_commands::{
 };
 use slipstream_domain::event::{ProviderFault, TerminalContent};
 use slipstream_domain::{
-    ConversationId, Cost, Ending, Epoch, ErrorClass, FinishReason, GenerationId, ModelId, Part, ProviderId,
-    Role, Seq, TerminalStatus, Title, TokenUsage, UsageSource,
+    Category, ConversationId, Cost, Ending, Epoch, ErrorClass, FinishReason, GenerationId, ModelId, Part,
+    ProviderId, Role, Seq, TerminalStatus, Title, TokenUsage, UsageSource,
 };
+use slipstream_eventlog::NewEvent;
 use slipstream_projections::conversations::{self, ConversationSummary};
 use slipstream_projections::generations::{self, GenerationStatus};
 use slipstream_projections::transcript::{self, Message, MessageStatus};
@@ -165,6 +166,22 @@ async fn a_young_conversation_is_told_from_the_log_and_an_old_one_is_left_to_the
     }
     assert_eq!(told(first.reply_message_id).await, None);
     world.end(running).await;
+}
+
+#[tokio::test]
+async fn a_young_conversation_with_an_event_that_cannot_be_read_is_left_to_the_transcript() {
+    let world = World::still().await;
+    let user = world.user("a").await;
+    let posted = world.exchange(user, world.new_chat(), "one", &["1"]).await.posted;
+    let (id, reply) = (posted.conversation_id, posted.reply_message_id);
+    let told = async || {
+        let head = world.log.head().await.unwrap().position;
+        young_history(&world.log, id, reply, head).await.unwrap()
+    };
+    assert!(told().await.is_some());
+    let unknown = NewEvent { event_type: "MessageSung", schema_version: 1, data: "{}".into(), sealed: None };
+    world.append_raw(Category::Conversation.number(), id.as_uuid(), user, id.as_uuid(), unknown).await;
+    assert_eq!(told().await, None);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use slipstream_commands::{Place, upcasters};
 use slipstream_eventlog::ProjectorState;
-use slipstream_projections::{Conversations, Generations, Transcript, Waited};
+use slipstream_projections::{Conversations, Generations, Transcript, Waited, transcript};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::time::Instant;
 
@@ -199,5 +199,31 @@ async fn a_gap_in_the_log_stops_the_projections_before_it() {
     let waited = slipstream_projections::wait_for::<Generations>(&world.log, id, lost.end, patience).await;
     assert_eq!(waited, Waited::TimedOut);
     assert_eq!(world.status::<Transcript>().await.position, before.end);
+    world.end(running).await;
+}
+
+#[tokio::test]
+async fn a_page_of_large_events_is_cut_and_nothing_is_lost_at_the_cut() {
+    let world = World::still().await;
+    let user = world.user("a").await;
+    let piece = "x".repeat(50_000);
+    let mut ids = Vec::new();
+    for _ in 0..16 {
+        let posted =
+            world.exchange(user, world.new_chat(), "much, please", &[piece.as_str(); 20]).await.posted;
+        ids.push(posted.conversation_id);
+    }
+    let running = world.run();
+    for id in ids {
+        world.settled(id).await;
+        let messages = transcript::messages(&world.models, user, id, None, 10).await.unwrap().unwrap().items;
+        assert_eq!(messages[1].text.as_ref().map(String::len), Some(1_000_000));
+    }
+    let transactions: i64 =
+        sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM rm_transcript_v1.message")
+            .fetch_one(world.pool())
+            .await
+            .unwrap();
+    assert!(transactions > 1, "16 MB in one transaction");
     world.end(running).await;
 }

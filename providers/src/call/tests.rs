@@ -129,10 +129,10 @@ async fn usage_alone_is_no_delta_and_adds_up_over_attempts() {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_circuit_stops_a_call_between_its_attempts_and_a_probe_closes_it() {
-    let rules = rules(2);
+    let rules = rules(1);
     let busy = || vec![fails(ErrorClass::Overloaded)];
-    let (items, attempts) = run(vec![busy(), busy(), vec![text("never")]], &rules).await;
-    assert_eq!((items[0].as_ref().unwrap_err().class(), attempts), (ErrorClass::Overloaded, 2));
+    let (items, attempts) = run(vec![busy(), vec![text("never")]], &rules).await;
+    assert_eq!((items[0].as_ref().unwrap_err().class(), attempts), (ErrorClass::Overloaded, 1));
     let (items, attempts) = run(vec![vec![text("never")]], &rules).await;
     let error = items[0].as_ref().unwrap_err();
     assert_eq!((error.class(), attempts), (ErrorClass::Overloaded, 0));
@@ -153,6 +153,19 @@ async fn answers_that_break_off_open_the_circuit_and_refusals_do_not() {
         let (_, attempts) = run(vec![vec![text("half"), fails(ErrorClass::Network)]], &rules).await;
         assert_eq!(attempts, 1);
     }
+    assert_eq!(run(vec![vec![done()]], &rules).await.1, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_counts_as_one_failure_however_often_it_asks_and_a_rate_limit_as_none() {
+    let rules = rules(2);
+    for _ in 0..5 {
+        let limited = || vec![fails(ErrorClass::RateLimited)];
+        assert_eq!(run(vec![limited(), limited(), limited()], &rules).await.1, 3);
+    }
+    let busy = || vec![fails(ErrorClass::Overloaded)];
+    assert_eq!(run(vec![busy(), busy(), busy()], &rules).await.1, 3, "no failure of its own stops it");
+    assert_eq!(run(vec![busy(), busy(), busy()], &rules).await.1, 1, "the second call's failure opens it");
     assert_eq!(run(vec![vec![done()]], &rules).await.1, 0);
 }
 

@@ -37,6 +37,10 @@ fn a_request_without_a_model_gets_the_default_and_an_unknown_one_the_nearest_nam
         "model gpt-5-nanno of provider openai is not known; did you mean gpt-5-nano?"
     );
     assert_eq!(
+        says("openai", Some("claude-sonnet-4-20250514")),
+        "model claude-sonnet-4-20250514 of provider openai is not known; it is a model of anthropic"
+    );
+    assert_eq!(
         says("opnai", None),
         "provider opnai is not known; did you mean openai? Known providers: openai, gemini, grok, anthropic, meta, \
          vercel, simulated"

@@ -35,6 +35,19 @@ async fn what_was_streaming_ends_as_interrupted_with_its_text_and_the_conversati
     assert!(dev.interrupt().await.success());
 }
 
+#[tokio::test]
+async fn a_stop_lets_nobody_wait_for_an_end() {
+    let folder = DataFolder::new();
+    let dev = Dev::start(&folder).await;
+    let mut client = Client::connect(dev.address, "a@example.com").await;
+    client.ask("new-chat", "[[chunks=5000 bytes=10 delay_ms=10]]").await;
+    let seen = client.answer(20).await;
+    let (stopped, rest) = tokio::join!(dev.interrupt(), client.answer(usize::MAX));
+    assert!(stopped.success());
+    assert_eq!(rest.end["type"], "ai_chat_response", "{rest:?}");
+    assert_eq!(rest.end["chunk"], format!("{}{}", seen.text, rest.text), "every delta came before the end");
+}
+
 /// The reply once it has ended: at once after the start, as far as a read model can be at once.
 async fn settled(dev: &Dev, path: &str) -> serde_json::Value {
     for _ in 0..200 {

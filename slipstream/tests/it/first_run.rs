@@ -28,6 +28,7 @@ async fn a_first_message_streams_ends_and_is_in_the_read_model() {
     let stored = messages(&dev, &answer.conversation, "a@example.com").await;
     let texts: Vec<_> = stored.iter().map(|message| message["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["hello", &answer.text]);
+    let _other = Client::connect(dev.address, "b@example.com").await;
     let (status, list) = dev.get("/v1/conversations?email=a@example.com").await;
     assert_eq!((status, &list["items"][0]["title"]), (200, &Value::from("hello")));
     assert_eq!(

@@ -122,6 +122,7 @@ fn cursor(user: u128, fingerprint: u8, closed: Option<CloseKind>, at: i64) -> Co
     CompatCursor {
         user: UserId::from_uuid(Uuid::from_u128(user)),
         connection: Uuid::new_v4(),
+        socket: Uuid::new_v4(),
         fingerprint: [fingerprint; 32],
         generation: GenerationId::from_uuid(Uuid::from_u128(1)),
         conversation: ConversationId::from_uuid(Uuid::from_u128(2)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use slipstream_domain::{Part, TerminalStatus};
 use slipstream_testkit::Line;
-use slipstream_workers::Settings;
+use slipstream_workers::{AtGraceEnd, Settings};
 use tokio_util::sync::CancellationToken;
 
 use crate::queue::{HandedOut, Outcome};
@@ -70,4 +70,31 @@ async fn a_worker_takes_no_more_jobs_than_it_has_places() {
     world.provider.go_on();
     assert_eq!(world.ended(first.generation_id).await.text, "one");
     assert_eq!(world.ended(second.generation_id).await.text, "two");
+}
+
+#[tokio::test]
+async fn where_nobody_else_would_go_on_what_cannot_end_in_the_grace_period_is_interrupted() {
+    let world =
+        World::new([vec![say("so "), say("far"), Line::Hold, stop()], vec![Line::Hold, stop()]]).await;
+    let (queue, drain) = (HandedOut::new(), CancellationToken::new());
+    let settings = Settings { at_grace_end: AtGraceEnd::Interrupt, ..settings(Duration::from_millis(300)) };
+    world.worker_on(queue.clone(), settings).start(&world.tasks, drain.clone());
+    let spoke = world.ask("openai", "hello").await;
+    queue.deliver(spoke.generation_id, 0).await;
+    world.told_when(spoke.generation_id, |told| !told.outputs.is_empty()).await;
+    let silent = world.ask("openai", "hello").await;
+    queue.deliver(silent.generation_id, 0).await;
+    while world.provider.requests().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drain.cancel();
+    for _ in 0..2 {
+        assert_eq!(queue.outcome().await, Outcome::Acked);
+    }
+    let ended = world.ended(spoke.generation_id).await;
+    assert_eq!((ended.status, ended.text.as_str(), ended.epoch), (TerminalStatus::Interrupted, "so far", 1));
+    let ended = world.ended(silent.generation_id).await;
+    assert_eq!((ended.status, ended.text.as_str(), ended.epoch), (TerminalStatus::Interrupted, "", 1));
+    assert_eq!(world.provider.closed(), 2);
+    world.close().await;
 }

@@ -79,6 +79,17 @@ async fn a_delta_larger_than_an_append_is_recorded_in_pieces() {
 }
 
 #[tokio::test]
+async fn an_answer_without_an_end_is_cut_at_its_longest_and_kept() {
+    let mebibyte = "x".repeat(1024 * 1024);
+    let mut script = vec![think(&mebibyte)];
+    script.extend(std::iter::repeat_n(say(&mebibyte), 8));
+    let ended = end_of(script).await;
+    let expected = (TerminalStatus::Completed, Some(FinishReason::Length));
+    assert_eq!((ended.status, ended.terminal.finish_reason), expected);
+    assert_eq!((ended.thinking.len(), ended.text.len()), (1 << 20, 7 << 20));
+}
+
+#[tokio::test]
 async fn an_image_has_no_place_yet_and_is_not_passed_over_in_silence() {
     let image = Delta::Image { mime: "image/png".into(), bytes: Vec::new().into() };
     let ended = end_of(vec![say("look: "), Line::Say(image), stop()]).await;

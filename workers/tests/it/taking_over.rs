@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slipstream_commands::ports::{LiveBus, Subject};
-use slipstream_commands::{cancel_generation, take_over_generation};
+use slipstream_commands::{Dispatcher, cancel_generation, take_over_generation};
 use slipstream_domain::{Epoch, Generation, Part, Seq, TerminalStatus, UsageSource, WorkerId};
 use slipstream_testkit::Line;
 use slipstream_workers::Settings;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::queue::{HandedOut, Outcome};
-use crate::world::{World, say, stop, text};
+use crate::world::{SOON, World, say, stop, text};
 
 /// Longer than an owner may be silent without being asked.
 const SILENT: Duration = Duration::from_secs(16);
@@ -191,5 +191,82 @@ async fn the_sweeper_takes_over_after_ten_minutes_unless_the_owner_answers() {
     assert_eq!(worker.sweep_now(&world.tasks).await.unwrap(), 2);
     assert_eq!(world.ended(lost.generation_id).await.status, TerminalStatus::Interrupted);
     assert!(world.told(alive.generation_id).await.terminal.is_none());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn after_a_killed_process_the_next_one_that_starts_ends_its_replies_as_their_users_wish() {
+    let world = World::new([]).await;
+    let lost = world.ask("openai", "hello").await;
+    world.dead_owner(lost.generation_id, 2, 2).await;
+    let unwanted = world.ask("openai", "hello").await;
+    world.dead_owner(unwanted.generation_id, 1, 1).await;
+    cancel_generation(&world.app, world.user, unwanted.generation_id).await.unwrap();
+    world.clock.put_forward(Duration::from_secs(31));
+    world.worker();
+    let (dispatcher, drain) =
+        (Dispatcher::new(world.app.clone(), world.queue.clone()), CancellationToken::new());
+    world.tasks.spawn(dispatcher.run(drain.clone()));
+    assert_eq!(world.ended(lost.generation_id).await.status, TerminalStatus::Interrupted);
+    assert_eq!(world.ended(unwanted.generation_id).await.status, TerminalStatus::Cancelled);
+    drain.cancel();
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_job_published_again_for_a_reply_this_worker_has_in_hand_changes_nothing() {
+    let world = World::new([vec![say("once"), Line::Hold, stop()]]).await;
+    let queue = HandedOut::new();
+    let worker = world.worker_on(queue.clone(), Settings::default());
+    worker.start(&world.tasks, CancellationToken::new());
+    let posted = world.ask("openai", "hello").await;
+    queue.deliver(posted.generation_id, 0).await;
+    world.told_when(posted.generation_id, |told| !told.outputs.is_empty()).await;
+    world.clock.put_forward(Duration::from_secs(31));
+    queue.deliver(posted.generation_id, 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.provider.go_on();
+    for _ in 0..2 {
+        assert_eq!(queue.outcome().await, Outcome::Acked, "both jobs end with the reply");
+    }
+    let ended = world.ended(posted.generation_id).await;
+    assert_eq!((ended.text.as_str(), ended.epoch, world.provider.requests().len()), ("once", 1, 1));
+}
+
+#[tokio::test]
+async fn more_abandoned_replies_than_places_do_not_hold_up_the_start() {
+    let again = || vec![Line::Hold, say("again"), stop()];
+    let world = World::new([again(), again(), again()]).await;
+    let mut lost = Vec::new();
+    for _ in 0..3 {
+        let posted = world.ask("openai", "hello").await;
+        world.dead_owner(posted.generation_id, 0, 0).await;
+        lost.push(posted.generation_id);
+    }
+    let one_place = Settings { concurrency: 1, ..Settings::default() };
+    let worker = world.worker_on(world.queue.clone(), one_place);
+    let settling = tokio::time::timeout(SOON, worker.settle_all_now(&world.tasks)).await;
+    assert_eq!(settling.expect("it waits for no place").unwrap(), 3);
+    for generation in lost {
+        world.provider.go_on();
+        assert_eq!(world.ended(generation).await.text, "again");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_reply_that_cannot_be_settled_now_is_settled_when_the_log_answers_again() {
+    let world = World::without_read_models([]).await;
+    let lost = world.ask("openai", "hello").await;
+    world.dead_owner(lost.generation_id, 2, 2).await;
+    world.clock.put_forward(Duration::from_secs(601));
+    let worker = world.worker_on(world.queue.clone(), Settings::default());
+    let asking = world.bus.asking.lock().await;
+    assert_eq!(worker.sweep_now(&world.tasks).await.unwrap(), 1);
+    world.hide_events(true).await;
+    drop(asking);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.hide_events(false).await;
+    assert_eq!(world.ended(lost.generation_id).await.status, TerminalStatus::Interrupted);
     world.close().await;
 }

@@ -209,6 +209,13 @@ impl World {
         *own
     }
 
+    /// From now on the log can be read no more, or again.
+    pub(crate) async fn hide_events(&self, hide: bool) {
+        let (from, to) = if hide { ("event", "hidden") } else { ("hidden", "event") };
+        let sql = format!("ALTER TABLE es.{from} RENAME TO {to}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(self.db.pool()).await.unwrap();
+    }
+
     /// Stops everything and removes the database.
     pub(crate) async fn close(self) {
         self.drain.cancel();
@@ -326,11 +333,13 @@ impl Clock for ShiftedClock {
     }
 }
 
-/// The bus of one process, which can be told to lose every hint to an owner.
+/// The bus of one process, which can be told to lose every hint to an owner, and to take its time.
 #[derive(Default)]
 pub(crate) struct FlakyBus {
     bus: InProcessBus,
     loses_hints: AtomicBool,
+    /// While a test holds it, nobody learns whether an owner answers.
+    pub(crate) asking: tokio::sync::Mutex<()>,
 }
 
 impl FlakyBus {
@@ -352,6 +361,7 @@ impl LiveBus for FlakyBus {
     }
 
     async fn owner_answers(&self, generation: GenerationId) -> bool {
+        drop(self.asking.lock().await);
         self.bus.owner_answers(generation).await
     }
 }

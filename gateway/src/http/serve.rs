@@ -1,0 +1,63 @@
+//! HTTP connections: taken in, and given up when they do not say in time what they want.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::shared::Shared;
+
+/// After a connection could not be taken in: there are no file descriptors for now, most likely.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Takes connections in until the drain. Each is a task of its own, which ends with its requests, or becomes a socket.
+pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
+    let router = super::router(shared.clone());
+    loop {
+        let accepted = tokio::select! {
+            () = shared.drain.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                shared.tasks.spawn(connection(shared.clone(), router.clone(), stream, peer));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be taken in");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(shared: Arc<Shared>, router: Router, stream: TcpStream, peer: SocketAddr) {
+    // Small frames go out at once. A peer for whom that cannot be set is served all the same.
+    drop(stream.set_nodelay(true));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request)
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.settings.request_head)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut served = pin!(served);
+    // How it ends is the client's matter: it went away, or spoke no HTTP and has been told.
+    tokio::select! {
+        ended = served.as_mut() => return drop(ended),
+        () = shared.drain.cancelled() => served.as_mut().graceful_shutdown(),
+    }
+    drop(timeout(shared.settings.drain, served).await);
+}
