@@ -1,6 +1,6 @@
 //! What a newcomer does first.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use slipstream_testkit::replay::{ReplayOptions, ReplayServer};
 
 use crate::client::Client;
@@ -28,7 +28,9 @@ async fn a_first_message_streams_ends_and_is_in_the_read_model() {
     let stored = messages(&dev, &answer.conversation, "a@example.com").await;
     let texts: Vec<_> = stored.iter().map(|message| message["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["hello", &answer.text]);
-    let _other = Client::connect(dev.address, "b@example.com").await;
+    let mut other = Client::connect(dev.address, "b@example.com").await;
+    other.send(json!({"type": "ping"})).await;
+    assert_eq!(other.frame().await.unwrap()["type"], "pong", "somebody else is known now");
     let (status, list) = dev.get("/v1/conversations?email=a@example.com").await;
     assert_eq!((status, &list["items"][0]["title"]), (200, &Value::from("hello")));
     assert_eq!(
