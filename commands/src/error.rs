@@ -127,7 +127,6 @@ impl From<GenerationRejection> for CommandError {
             GenerationRejection::Owned { owner } => Self::Fenced { current: owner.epoch },
             GenerationRejection::Ended { status } => Self::Ended { status },
             GenerationRejection::OutOfOrder { expected, got } => Self::OutOfOrder { expected, got },
-            GenerationRejection::AlreadyRequested => Self::Inner(rejection.to_string()),
         }
     }
 }

@@ -4,8 +4,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 use slipstream_domain::event::{RegistrationVia, UserProfile};
-use slipstream_domain::{EmailAddress, EmailId, UserId};
-use slipstream_eventlog::Append;
+use slipstream_domain::{EmailAddress, EmailId, User, UserId};
+use slipstream_eventlog::{Append, Version};
 use uuid::Uuid;
 
 use crate::retrying::retrying;
@@ -31,10 +31,9 @@ pub async fn register_user(
             Err(taken) => return Ok(taken.by),
         };
         let profile = UserProfile { email: email.as_str().to_owned(), name: name.clone(), image: None };
-        let user = loading::user(&app.log, id).await?;
-        let registered = user.state.register(via, profile)?;
+        let registered = User::default().register(via, profile)?;
         let streams = vec![
-            streams::user(id, user.version, vec![registered])?,
+            streams::user(id, Version::NONE, vec![registered])?,
             streams::email(address, id, claim.version, claimed)?,
         ];
         app.log.append(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;

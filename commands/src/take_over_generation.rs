@@ -52,7 +52,7 @@ pub async fn abandoned_generations(
 ) -> Result<Vec<Abandoned>, CommandError> {
     let mut abandoned = Vec::new();
     for generation in open_generations(app).await? {
-        if generation.version == FIRST {
+        if generation.version == FIRST || app.now().since(generation.last_at) < silence {
             continue;
         }
         let id = generation.id;

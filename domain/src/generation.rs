@@ -75,9 +75,6 @@ pub enum GenerationRejection {
     /// No such generation, or not this user's.
     #[error("no such generation")]
     NotFound,
-    /// Somebody has asked for it already.
-    #[error("the generation has been requested already")]
-    AlreadyRequested,
     /// A worker has it.
     #[error("epoch {} owns the generation", owner.epoch)]
     Owned {
@@ -142,17 +139,6 @@ impl Generation {
             Self::Unknown => None,
             Self::Requested(request) | Self::Streaming(request, _) | Self::Ended { request, .. } => {
                 Some(request)
-            }
-        }
-    }
-
-    /// # Errors
-    /// Somebody has asked for it already.
-    pub fn ask(&self, asked: GenerationRequested) -> Result<GenerationEvent, GenerationRejection> {
-        match self {
-            Self::Unknown => Ok(GenerationEvent::GenerationRequested(asked)),
-            Self::Requested(_) | Self::Streaming(..) | Self::Ended { .. } => {
-                Err(GenerationRejection::AlreadyRequested)
             }
         }
     }
