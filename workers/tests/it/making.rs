@@ -70,6 +70,8 @@ async fn a_reply_is_thought_said_shown_recorded_and_ended() {
     assert_eq!((proof.seq, proof.bytes.as_str()), (Seq(2), "proof"));
 
     let key = StreamKey { generation: posted.generation_id, epoch: slipstream_domain::Epoch::FIRST };
+    // The stream state is written beside the log and may be a moment behind its end; the worker waits for it.
+    world.stop().await;
     assert_eq!(world.state.top(key).await.unwrap(), Some(Seq(4)));
     world.close().await;
 }

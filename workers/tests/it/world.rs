@@ -217,10 +217,15 @@ impl World {
     }
 
     /// Stops everything and removes the database.
-    pub(crate) async fn close(self) {
+    /// Waits until all that was begun is done.
+    pub(crate) async fn stop(&self) {
         self.drain.cancel();
         self.tasks.close();
         tokio::time::timeout(SOON, self.tasks.wait()).await.expect("every task ends when told to drain");
+    }
+
+    pub(crate) async fn close(self) {
+        self.stop().await;
         drop(self.app);
         self.db.drop().await;
     }
