@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use slipstream_domain::conversation::Waiting;
 use slipstream_domain::event::TerminalContent;
 use slipstream_domain::generation::Cancellation;
 use slipstream_domain::{ConversationId, Ending, Generation, GenerationId, Seq, TerminalStatus, UserId};
@@ -49,7 +50,7 @@ pub async fn cancel_conversation(
     retrying!(app, async {
         let conversation = loading::conversation(&app.log, id).await?;
         conversation.state.check_owner(actor)?;
-        let waiting = conversation.state.queued().iter().map(|queued| queued.generation_id);
+        let waiting = conversation.state.queued().iter().map(Waiting::generation_id);
         let mut events = Vec::new();
         for generation in waiting {
             events.extend(conversation.state.withdraw(actor, generation)?);

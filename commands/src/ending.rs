@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use slipstream_domain::conversation::Waiting;
 use slipstream_domain::event::GenerationEvent;
 use slipstream_domain::{ConversationId, GenerationId, KeySource, ProviderId, Request, Seq, TerminalStatus};
 use slipstream_eventlog::{StreamAppend, Version};
@@ -57,9 +58,9 @@ impl Commands {
     ) -> Result<HashMap<ProviderId, KeySource>, CommandError> {
         let mut sources = HashMap::new();
         let Some(owner) = request.owner else { return Ok(sources) };
-        for queued in conversation.state.queued() {
-            if !sources.contains_key(&queued.provider) {
-                sources.insert(queued.provider.clone(), self.keys.source(owner, &queued.provider).await?);
+        for provider in conversation.state.queued().iter().map(Waiting::provider) {
+            if !sources.contains_key(provider) {
+                sources.insert(provider.clone(), self.keys.source(owner, provider).await?);
             }
         }
         Ok(sources)

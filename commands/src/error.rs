@@ -1,9 +1,11 @@
 //! Why a use case was not carried out.
 
-use slipstream_domain::conversation::{NoSuchConversation, Queue};
+use slipstream_domain::conversation::{
+    MessageRejection, NoSuchConversation, Occupied, PostRejection, Queue, RedoRejection,
+};
 use slipstream_domain::generation::GenerationRejection;
 use slipstream_domain::user::UserRejection;
-use slipstream_domain::{Epoch, PostRejection, Seq, TerminalStatus};
+use slipstream_domain::{Epoch, Seq, TerminalStatus};
 use slipstream_eventlog::{AppendError, DecodeFault, FeedError, InvalidAppend, ReadError, Unavailable};
 
 use crate::ports::PortError;
@@ -17,6 +19,9 @@ pub enum CommandError {
     /// The message to follow is not of this conversation.
     #[error(transparent)]
     UnknownParent(PostRejection),
+    /// The message is not of the kind that this can be done to.
+    #[error(transparent)]
+    WrongMessage(MessageRejection),
     /// A reply is being made and the sender does not want to wait.
     #[error("a reply is being made in this conversation; wait for its end, or cancel it")]
     Busy,
@@ -99,13 +104,40 @@ impl From<NoSuchConversation> for CommandError {
     }
 }
 
+impl From<Occupied> for CommandError {
+    fn from(occupied: Occupied) -> Self {
+        match occupied {
+            Occupied::Busy => Self::Busy,
+            Occupied::QueueFull => Self::QueueFull,
+        }
+    }
+}
+
 impl From<PostRejection> for CommandError {
     fn from(rejection: PostRejection) -> Self {
         match rejection {
             PostRejection::NoSuchConversation(none) => none.into(),
             PostRejection::UnknownParent => Self::UnknownParent(rejection),
-            PostRejection::Busy => Self::Busy,
-            PostRejection::QueueFull => Self::QueueFull,
+            PostRejection::Occupied(occupied) => occupied.into(),
+        }
+    }
+}
+
+impl From<MessageRejection> for CommandError {
+    fn from(rejection: MessageRejection) -> Self {
+        match rejection {
+            MessageRejection::NoSuchConversation(none) => none.into(),
+            MessageRejection::NoSuchMessage => Self::NotFound("message"),
+            MessageRejection::NotYours | MessageRejection::NotAReply => Self::WrongMessage(rejection),
+        }
+    }
+}
+
+impl From<RedoRejection> for CommandError {
+    fn from(rejection: RedoRejection) -> Self {
+        match rejection {
+            RedoRejection::Message(rejection) => rejection.into(),
+            RedoRejection::Occupied(occupied) => occupied.into(),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The owner of a generation ends it, and with it the reply in its conversation.
 
-use slipstream_domain::{Ending, GenerationId};
+use slipstream_domain::Ending;
 use slipstream_eventlog::{Append, AppendError, CommandId, Position};
 
 use crate::ending::End;
-use crate::retrying::retrying;
-use crate::{CommandError, Commands, Ownership, loading};
+use crate::{CommandError, Commands, Ownership};
 
 /// Ends a generation: its terminal event, the conversation's `ReplyRecorded`, and the next waiting message with its
 /// request, all in one append. Tries until it is durable or somebody else owns the generation. Answers where the end
@@ -43,26 +42,6 @@ pub async fn finish_generation(
     }
 }
 
-/// Ends a generation that no worker has taken and none will.
-///
-/// # Errors
-/// `Fenced` when a worker was faster; `Ended`, `NotFound`; `Contended`, `Unavailable`, `Unreadable`.
-pub async fn finish_unstarted(
-    app: &Commands,
-    id: GenerationId,
-    ending: Ending,
-) -> Result<Position, CommandError> {
-    let command_id = app.new_command();
-    retrying!(app, async {
-        let generation = loading::generation(&app.log, id).await?;
-        let request = generation.state.request().ok_or(CommandError::NotFound("generation"))?;
-        let (status, final_seq) = (ending.status, ending.terminal.final_seq);
-        let event = generation.state.end_unstarted(ending.clone())?;
-        let end = End { id, version: generation.version, request, event, status, final_seq };
-        append_end(app, end, command_id).await.map_err(CommandError::from)
-    })
-}
-
 async fn append_end(
     app: &Commands,
     end: End<'_>,
@@ -77,13 +56,4 @@ async fn append_end(
 enum AppendOrCommand {
     Append(AppendError),
     Command(CommandError),
-}
-
-impl From<AppendOrCommand> for CommandError {
-    fn from(error: AppendOrCommand) -> Self {
-        match error {
-            AppendOrCommand::Append(error) => error.into(),
-            AppendOrCommand::Command(error) => error,
-        }
-    }
 }

@@ -1,25 +1,29 @@
-//! A conversation: a tree of messages, the leaf it is shown at, the reply being made, and the messages that wait for it.
+//! A conversation: a tree of messages, the leaf it is shown at, the reply being made, and what waits for its end.
 //!
 //! At most one reply is made at a time. What a message says plays no part in any rule.
 
+mod ask;
 mod post;
 mod queue;
+mod redo;
 mod reply;
 mod tree;
 
 use std::collections::VecDeque;
 
-pub use post::{OnBusy, Post, PostMessage, PostRejection};
-pub use queue::Queue;
-pub use reply::{NewGeneration, Reply};
-pub use tree::MessageTree;
+pub use ask::{Ask, Asked, NewGeneration, Occupied, OnBusy};
+pub use post::{EditMessage, PostMessage, PostRejection, RedoRejection};
+pub use queue::{Queue, Waiting};
+pub use redo::RegenerateReply;
+pub use reply::Reply;
+pub use tree::{MessageRejection, MessageTree, ReplyNode, Said};
 
 use crate::event::{
     ConversationDeleted, ConversationEvent, Meta, QueuedMessageWithdrawn, ReplyRequested, TitleContent,
-    TitleSet, UserMessageQueued, WithdrawReason,
+    TitleSet, WithdrawReason,
 };
 use crate::ids::{GenerationId, UserId};
-use crate::values::{Role, Title, TitleSource};
+use crate::values::{Title, TitleSource};
 
 /// The state of a conversation's stream.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -67,9 +71,9 @@ impl Conversation {
         &self.messages
     }
 
-    /// The messages that wait, first to go first.
+    /// What waits, first to go first.
     #[must_use]
-    pub fn queued(&self) -> &VecDeque<UserMessageQueued> {
+    pub fn queued(&self) -> &VecDeque<Waiting> {
         self.queue.waiting()
     }
 
@@ -117,13 +121,13 @@ impl Conversation {
             return Ok(Deletion { events: Vec::new(), cancel: None });
         }
         self.check_owner(actor)?;
-        let withdrawn = self.queue.waiting().iter().map(|queued| withdraw(queued, WithdrawReason::Deleted));
+        let withdrawn = self.queue.waiting().iter().map(|waiting| withdraw(waiting, WithdrawReason::Deleted));
         let events =
             withdrawn.chain([ConversationEvent::ConversationDeleted(ConversationDeleted {})]).collect();
         Ok(Deletion { events, cancel: self.running.map(|reply| reply.generation_id) })
     }
 
-    /// The user withdraws the waiting message whose reply would be `generation`; `None` when it does not wait.
+    /// The user withdraws what waits to be answered by `generation`; `None` when nothing such waits.
     ///
     /// # Errors
     /// It does not exist, is deleted, or is not `actor`'s.
@@ -133,8 +137,8 @@ impl Conversation {
         generation: GenerationId,
     ) -> Result<Option<ConversationEvent>, NoSuchConversation> {
         self.check_owner(actor)?;
-        let found = self.queue.waiting().iter().find(|queued| queued.generation_id == generation);
-        Ok(found.map(|queued| withdraw(queued, WithdrawReason::Cancelled)))
+        let found = self.queue.waiting().iter().find(|waiting| waiting.generation_id() == generation);
+        Ok(found.map(|waiting| withdraw(waiting, WithdrawReason::Cancelled)))
     }
 
     /// Takes an event of this stream in.
@@ -145,21 +149,25 @@ impl Conversation {
             }
             ConversationEvent::UserMessagePosted(posted) => {
                 self.queue.remove(posted.message_id);
-                self.messages.insert(posted.message_id, Role::User, posted.parent_message_id);
-                self.messages.set_leaf(posted.message_id);
+                self.messages.insert_said(posted);
             }
             ConversationEvent::ReplyRequested(reply) => {
-                self.messages.insert(reply.message_id, Role::Assistant, Some(reply.parent_message_id));
+                self.queue.remove(reply.message_id);
+                self.messages.insert_reply(reply);
                 self.running = Some(*reply);
             }
-            ConversationEvent::UserMessageQueued(queued) => self.queue.insert(queued.clone()),
+            ConversationEvent::UserMessageQueued(queued) => {
+                self.queue.insert(Waiting::Message(queued.clone()));
+            }
+            ConversationEvent::ReplyQueued(queued) => self.queue.insert(Waiting::Reply(queued.clone())),
             ConversationEvent::QueuedMessageWithdrawn(withdrawn) => self.queue.remove(withdrawn.message_id),
-            ConversationEvent::ReplyRecorded(reply) => {
-                self.running = None;
-                if self.messages.leaf() == reply.parent_message_id {
-                    self.messages.set_leaf(reply.message_id);
+            ConversationEvent::ReplyRecorded(_) => {
+                if let Some(running) = self.running.take() {
+                    self.messages.set_leaf(self.messages.leaf_after(&running));
                 }
             }
+            ConversationEvent::LeafChosen(chosen) => self.messages.set_leaf(Some(chosen.message_id)),
+            ConversationEvent::MessageRated(rated) => self.messages.rate(rated.message_id, rated.rating),
             ConversationEvent::TitleSet(title) => self.title_source = Some(title.source),
             ConversationEvent::ConversationDeleted(_) => self.phase = Phase::Deleted,
         }
@@ -170,8 +178,8 @@ fn title_set(source: TitleSource, title: Title) -> ConversationEvent {
     ConversationEvent::TitleSet(TitleSet { source, content: TitleContent { title }.into() })
 }
 
-fn withdraw(queued: &UserMessageQueued, reason: WithdrawReason) -> ConversationEvent {
-    let message_id = queued.message_id;
+fn withdraw(waiting: &Waiting, reason: WithdrawReason) -> ConversationEvent {
+    let message_id = waiting.message_id();
     ConversationEvent::QueuedMessageWithdrawn(QueuedMessageWithdrawn { message_id, reason })
 }
 

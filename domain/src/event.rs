@@ -9,9 +9,9 @@ mod user;
 
 pub use codec::{DecodeError, EncodeError, Encoded, SealedJson};
 pub use conversation::{
-    ConversationDeleted, ConversationEvent, ConversationStarted, MessageContent, QueuedContent,
-    QueuedMessageWithdrawn, ReplyRecorded, ReplyRequested, TitleContent, TitleSet, UserMessagePosted,
-    UserMessageQueued, WithdrawReason,
+    ConversationDeleted, ConversationEvent, ConversationStarted, LeafChosen, MessageContent, MessageRated,
+    QueuedContent, QueuedMessageWithdrawn, ReplyQueued, ReplyRecorded, ReplyRequested, TitleContent,
+    TitleSet, UserMessagePosted, UserMessageQueued, WithdrawReason,
 };
 pub use email::{EmailClaimed, EmailEvent, EmailReleased};
 pub use generation::{

@@ -13,7 +13,7 @@ pub mod sealed;
 pub mod user;
 pub mod values;
 
-pub use conversation::{Conversation, OnBusy, PostMessage, PostRejection};
+pub use conversation::{Conversation, OnBusy};
 pub use email_claim::EmailClaim;
 pub use event::{Category, Event, Meta};
 pub use generation::{Ending, Generation, Request};
@@ -23,6 +23,6 @@ pub use sealed::Sealed;
 pub use user::User;
 pub use values::{
     Citation, Cost, EmailAddress, Epoch, ErrorClass, FinishReason, GenerationKind, KeySource, MaxTokens,
-    ModelId, Params, Prompt, ProviderId, RequestMetadata, Role, Seq, SystemPrompt, Temperature,
+    ModelId, Params, Prompt, ProviderId, Rating, RequestMetadata, Role, Seq, SystemPrompt, Temperature,
     TerminalStatus, Theme, Timestamp, Title, TitleSource, TokenUsage, TopP, UsageSource,
 };

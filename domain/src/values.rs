@@ -10,7 +10,7 @@ mod time;
 pub use catalogue_names::{ModelId, ProviderId};
 pub use numbers::{Epoch, MaxTokens, NumberError, Params, Seq, Temperature, TopP};
 pub use outcome::{
-    Citation, Cost, ErrorClass, FinishReason, GenerationKind, KeySource, Role, TerminalStatus, Theme,
+    Citation, Cost, ErrorClass, FinishReason, GenerationKind, KeySource, Rating, Role, TerminalStatus, Theme,
     TitleSource, TokenUsage, UsageSource,
 };
 pub use text::{EmailAddress, Prompt, RequestMetadata, SystemPrompt, TextError, Title, clean_text};

@@ -60,7 +60,9 @@ impl From<CommandError> for Refusal {
                 "no such conversation: conversationId must be `new-chat` or the id of one of your conversations",
             ),
             CommandError::NotFound(_) => Self::new(ErrorCode::NotFound, error.to_string()),
-            CommandError::UnknownParent(_) => Self::new(ErrorCode::BadFrame, error.to_string()),
+            CommandError::UnknownParent(_) | CommandError::WrongMessage(_) => {
+                Self::new(ErrorCode::BadFrame, error.to_string())
+            }
             CommandError::Busy | CommandError::QueueFull => Self::new(ErrorCode::Busy, error.to_string()),
             CommandError::Ended { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
             CommandError::Contended => Self {

@@ -156,13 +156,16 @@ impl Changes {
             }
             ConversationEvent::UserMessagePosted(_)
             | ConversationEvent::UserMessageQueued(_)
+            | ConversationEvent::ReplyQueued(_)
             | ConversationEvent::ReplyRequested(_)
             | ConversationEvent::ReplyRecorded(_) => change.active = Some((followed.position, at)),
             ConversationEvent::TitleSet(TitleSet { content, .. }) => {
                 change.titled = true;
                 change.title = content.open().map(|content| content.title.as_str().to_owned());
             }
-            ConversationEvent::QueuedMessageWithdrawn(_) => {}
+            ConversationEvent::QueuedMessageWithdrawn(_)
+            | ConversationEvent::LeafChosen(_)
+            | ConversationEvent::MessageRated(_) => {}
             ConversationEvent::ConversationDeleted(_) => {
                 self.of.remove(&followed.stream);
                 self.deleted.push(followed.stream);

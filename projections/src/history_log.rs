@@ -114,8 +114,11 @@ impl Told {
             }
             ConversationEvent::ConversationStarted(_) => self.from_the_start = true,
             ConversationEvent::UserMessageQueued(_)
+            | ConversationEvent::ReplyQueued(_)
             | ConversationEvent::QueuedMessageWithdrawn(_)
             | ConversationEvent::ReplyRecorded(_)
+            | ConversationEvent::LeafChosen(_)
+            | ConversationEvent::MessageRated(_)
             | ConversationEvent::TitleSet(_)
             | ConversationEvent::ConversationDeleted(_) => {}
         }

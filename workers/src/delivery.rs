@@ -32,6 +32,7 @@ impl From<&CommandError> for Left {
             | CommandError::Damaged(_)
             | CommandError::Inner(_)
             | CommandError::UnknownParent(_)
+            | CommandError::WrongMessage(_)
             | CommandError::Busy
             | CommandError::QueueFull => Self::Broken,
         }

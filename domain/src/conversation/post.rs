@@ -1,56 +1,40 @@
-//! Posting a message: at once when nothing runs, else as the sender asks.
+//! The user says something, for the first time or instead of what they said before.
 
-use super::reply::NewGeneration;
-use super::{Conversation, NoSuchConversation, Queue, title_set};
+use super::ask::{Ask, Asked, Occupied, OnBusy, Turn};
+use super::tree::MessageRejection;
+use super::{Conversation, NoSuchConversation, title_set};
 use crate::event::{
-    ConversationEvent, ConversationStarted, MessageContent, QueuedContent, ReplyRequested, RequestContent,
-    UserMessagePosted, UserMessageQueued,
+    ConversationEvent, ConversationStarted, MessageContent, QueuedContent, UserMessagePosted,
+    UserMessageQueued,
 };
-use crate::ids::{AttachmentId, ConversationId, GenerationId, MessageId, UserId};
-use crate::values::{KeySource, ModelId, Params, ProviderId, SystemPrompt, Title, TitleSource};
+use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
+use crate::values::{Title, TitleSource};
 
-/// What to do when a reply is being made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnBusy {
-    /// Wait for it (the v1 default).
-    Queue,
-    /// Stop it and go next.
-    Replace,
-    /// Refuse the message (the compat default).
-    Reject,
-}
-
-/// A message to post. The ids are new; the caller makes them.
+/// A message to post. Its id is new; the caller makes it.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct PostMessage {
     pub conversation_id: ConversationId,
     pub message_id: MessageId,
-    pub reply_message_id: MessageId,
-    pub generation_id: GenerationId,
     /// What it follows; the leaf when absent.
     pub parent_message_id: Option<MessageId>,
     pub attachment_ids: Vec<AttachmentId>,
     pub content: MessageContent,
-    pub provider: ProviderId,
-    pub model: ModelId,
-    pub params: Params,
-    pub system_prompt: Option<SystemPrompt>,
-    pub key_source: KeySource,
+    pub ask: Ask,
     pub on_busy: OnBusy,
 }
 
-/// What posting leads to: all of it goes into one append.
+/// Another version of a message the user said before. Its id is new; the caller makes it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Post {
-    /// The conversation's events.
-    pub events: Vec<ConversationEvent>,
-    /// The reply that is requested now.
-    pub generation: Option<NewGeneration>,
-    /// The running reply that must be cancelled.
-    pub cancel: Option<GenerationId>,
-    /// How many messages wait now, this one included; `None` when it was posted at once.
-    pub queued: Option<usize>,
+#[allow(missing_docs, reason = "the names say it")]
+pub struct EditMessage {
+    pub conversation_id: ConversationId,
+    /// The message it is another version of.
+    pub edited_from: MessageId,
+    pub message_id: MessageId,
+    pub content: MessageContent,
+    pub ask: Ask,
+    pub on_busy: OnBusy,
 }
 
 /// Why a message cannot be posted.
@@ -62,12 +46,32 @@ pub enum PostRejection {
     /// The parent is not a message of this conversation, or one that cannot be followed.
     #[error("parentMessageId is not a message of this conversation that can be answered")]
     UnknownParent,
-    /// A reply is being made and the sender does not want to wait.
-    #[error("a reply is being made in this conversation")]
-    Busy,
-    /// Too many messages wait.
-    #[error("{} messages wait in this conversation already", Queue::MAX)]
-    QueueFull,
+    /// Another reply is being made.
+    #[error(transparent)]
+    Occupied(#[from] Occupied),
+}
+
+/// Why a message cannot be edited, or a reply not made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedoRejection {
+    /// It is not a message that can be.
+    #[error(transparent)]
+    Message(#[from] MessageRejection),
+    /// Another reply is being made.
+    #[error(transparent)]
+    Occupied(#[from] Occupied),
+}
+
+/// A message, and where it goes.
+struct Placed {
+    conversation_id: ConversationId,
+    message_id: MessageId,
+    /// Named by the sender, or by the message it stands beside.
+    parent: Option<MessageId>,
+    edited_from: Option<MessageId>,
+    attachment_ids: Vec<AttachmentId>,
+    content: MessageContent,
+    ask: Ask,
 }
 
 impl Conversation {
@@ -75,72 +79,91 @@ impl Conversation {
     ///
     /// # Errors
     /// See [`PostRejection`].
-    pub fn post(&self, actor: UserId, command: PostMessage) -> Result<Post, PostRejection> {
+    pub fn post(&self, actor: UserId, command: PostMessage) -> Result<Asked, PostRejection> {
         if !self.is_new() {
             self.check_owner(actor)?;
         }
-        let parent = command.parent_message_id.or(self.messages().leaf());
-        if parent.is_some_and(|parent| self.messages().role(parent).is_none()) {
+        let PostMessage { conversation_id, message_id, parent_message_id, .. } = command;
+        let PostMessage { attachment_ids, content, ask, on_busy, .. } = command;
+        if parent_message_id.is_some_and(|parent| self.messages().role(parent).is_none()) {
             return Err(PostRejection::UnknownParent);
         }
-        match (self.running(), command.on_busy) {
-            (None, OnBusy::Queue | OnBusy::Replace | OnBusy::Reject) => Ok(self.post_now(parent, command)),
-            (Some(_), OnBusy::Reject) => Err(PostRejection::Busy),
-            (Some(_), OnBusy::Queue) => self.post_later(command, None),
-            (Some(running), OnBusy::Replace) => self.post_later(command, Some(running.generation_id)),
+        let mut message = Placed {
+            conversation_id,
+            message_id,
+            parent: parent_message_id,
+            edited_from: None,
+            attachment_ids,
+            content,
+            ask,
+        };
+        match self.turn(on_busy)? {
+            Turn::Now => {
+                message.parent = message.parent.or(self.messages().leaf());
+                Ok(self.say_now(message))
+            }
+            Turn::Later { cancel } => Ok(self.wait(message.queued(cancel.is_some()), cancel)),
         }
     }
 
-    fn post_now(&self, parent: Option<MessageId>, command: PostMessage) -> Post {
+    /// The user says something else instead: a sibling of what they said, with its files, and a reply of its own. What
+    /// was said before stays, with all that follows it.
+    ///
+    /// # Errors
+    /// See [`RedoRejection`]: `NoSuchConversation`, `NoSuchMessage`, `NotYours`, `Busy`, `QueueFull`.
+    pub fn edit(&self, actor: UserId, command: EditMessage) -> Result<Asked, RedoRejection> {
+        self.check_owner(actor).map_err(MessageRejection::from)?;
+        let before = self.messages().said(command.edited_from)?;
+        let message = Placed {
+            conversation_id: command.conversation_id,
+            message_id: command.message_id,
+            parent: before.parent,
+            edited_from: Some(command.edited_from),
+            attachment_ids: before.attachment_ids.clone(),
+            content: command.content,
+            ask: command.ask,
+        };
+        match self.turn(command.on_busy)? {
+            Turn::Now => Ok(self.say_now(message)),
+            Turn::Later { cancel } => Ok(self.wait(message.queued(cancel.is_some()), cancel)),
+        }
+    }
+
+    fn say_now(&self, message: Placed) -> Asked {
         let mut events = Vec::with_capacity(4);
-        let title = self.is_new().then(|| Title::provisional(&command.content.text));
+        let title = self.is_new().then(|| Title::provisional(&message.content.text));
         if self.is_new() {
             events.push(ConversationEvent::ConversationStarted(ConversationStarted {}));
         }
+        let reply = message.ask.reply_to(message.message_id);
         events.push(ConversationEvent::UserMessagePosted(UserMessagePosted {
-            message_id: command.message_id,
-            parent_message_id: parent,
-            attachment_ids: command.attachment_ids,
-            edited_from: None,
-            content: command.content.into(),
+            message_id: message.message_id,
+            parent_message_id: message.parent,
+            attachment_ids: message.attachment_ids,
+            edited_from: message.edited_from,
+            content: message.content.into(),
         }));
-        let reply = ReplyRequested {
-            generation_id: command.generation_id,
-            message_id: command.reply_message_id,
-            parent_message_id: command.message_id,
-        };
         events.push(ConversationEvent::ReplyRequested(reply));
         events.extend(title.map(|title| title_set(TitleSource::Provisional, title)));
-        let generation = NewGeneration::chat(
-            command.conversation_id,
-            reply,
-            command.provider,
-            command.model,
-            command.params,
-            command.key_source,
-            RequestContent { system_prompt: command.system_prompt },
-        );
-        Post { events, generation: Some(generation), cancel: None, queued: None }
+        Asked::now(events, message.ask.into_generation(message.conversation_id))
     }
+}
 
-    fn post_later(&self, command: PostMessage, cancel: Option<GenerationId>) -> Result<Post, PostRejection> {
-        let waiting = self.queued().len();
-        if waiting >= Queue::MAX {
-            return Err(PostRejection::QueueFull);
-        }
-        let queued = UserMessageQueued {
-            message_id: command.message_id,
-            parent_message_id: command.parent_message_id,
-            attachment_ids: command.attachment_ids,
-            provider: command.provider,
-            model: command.model,
-            params: command.params,
-            generation_id: command.generation_id,
-            reply_message_id: command.reply_message_id,
-            at_head: cancel.is_some(),
-            content: QueuedContent { message: command.content, system_prompt: command.system_prompt }.into(),
-        };
-        let events = vec![ConversationEvent::UserMessageQueued(queued)];
-        Ok(Post { events, generation: None, cancel, queued: Some(waiting + 1) })
+impl Placed {
+    fn queued(self, at_head: bool) -> ConversationEvent {
+        let ask = self.ask;
+        ConversationEvent::UserMessageQueued(UserMessageQueued {
+            message_id: self.message_id,
+            parent_message_id: self.parent,
+            edited_from: self.edited_from,
+            attachment_ids: self.attachment_ids,
+            provider: ask.provider,
+            model: ask.model,
+            params: ask.params,
+            generation_id: ask.generation_id,
+            reply_message_id: ask.reply_message_id,
+            at_head,
+            content: QueuedContent { message: self.content, system_prompt: ask.system_prompt }.into(),
+        })
     }
 }

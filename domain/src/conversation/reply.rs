@@ -1,60 +1,29 @@
-//! The end of a reply: recorded in the conversation, and the next waiting message goes out in the same append.
+//! The end of a reply: recorded in the conversation, and what waits next goes out in the same append.
 
+use super::ask::NewGeneration;
+use super::queue::{Waiting, message_ask, reply_ask};
+use super::redo::answer_again;
 use super::{Conversation, withdraw};
 use crate::event::{
-    ConversationEvent, GenerationRequested, ReplyRecorded, ReplyRequested, RequestContent, UserMessagePosted,
-    UserMessageQueued, WithdrawReason,
+    ConversationEvent, ReplyQueued, ReplyRecorded, UserMessagePosted, UserMessageQueued, WithdrawReason,
 };
 use crate::ids::{ConversationId, GenerationId, MessageId};
-use crate::values::{GenerationKind, KeySource, ModelId, Params, ProviderId, Seq, TerminalStatus};
-
-/// A generation to request, with the event that opens its stream.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewGeneration {
-    /// Its id.
-    pub id: GenerationId,
-    /// Its first event.
-    pub requested: GenerationRequested,
-}
+use crate::values::{KeySource, ProviderId, Seq, TerminalStatus};
 
 /// What the end of a reply leads to: all of it goes into one append, beside the generation's own last event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// The conversation's events.
     pub events: Vec<ConversationEvent>,
-    /// The next reply, when a message waited.
+    /// The next reply, when something waited.
     pub next: Option<NewGeneration>,
-}
-
-impl NewGeneration {
-    pub(super) fn chat(
-        conversation_id: ConversationId,
-        reply: ReplyRequested,
-        provider: ProviderId,
-        model: ModelId,
-        params: Params,
-        key_source: KeySource,
-        content: RequestContent,
-    ) -> Self {
-        let requested = GenerationRequested {
-            conversation_id,
-            message_id: reply.message_id,
-            provider,
-            model,
-            params,
-            key_source,
-            kind: GenerationKind::Chat,
-            content: content.into(),
-        };
-        Self { id: reply.generation_id, requested }
-    }
 }
 
 impl Conversation {
     /// The running reply `generation` has ended. Accepted after the conversation was deleted, but then nothing follows.
     /// `None` when it is not the running one: it was recorded before.
     ///
-    /// `key_source` decides whose key pays for the message that goes out next.
+    /// `key_source` decides whose key pays for what goes out next.
     #[must_use]
     pub fn record_reply(
         &self,
@@ -73,51 +42,55 @@ impl Conversation {
             final_seq,
         })];
         let mut next = None;
-        for queued in self.queued() {
-            match send(id, running.message_id, queued, &key_source) {
-                Some((posted, generation)) => {
-                    events.extend(posted);
+        for waiting in self.queued() {
+            let key = key_source(waiting.provider());
+            let sent = match waiting {
+                Waiting::Message(queued) => send(id, running.message_id, queued, key),
+                Waiting::Reply(queued) => send_again(id, self.messages().leaf_after(running), queued, key),
+            };
+            match sent {
+                Some((sent, generation)) => {
+                    events.extend(sent);
                     next = Some(generation);
                     break;
                 }
-                None => events.push(withdraw(queued, WithdrawReason::Erased)),
+                None => events.push(withdraw(waiting, WithdrawReason::Erased)),
             }
         }
         Some(Reply { events, next })
     }
 }
 
-/// `None` when the waiting message's text was erased.
+/// `None` when the waiting message's text was erased. An edit stands where the message it replaces stands, which may be
+/// at the beginning; any other message without a place follows `ended`.
 fn send(
     conversation_id: ConversationId,
-    parent: MessageId,
+    ended: MessageId,
     queued: &UserMessageQueued,
-    key_source: impl Fn(&ProviderId) -> KeySource,
-) -> Option<([ConversationEvent; 2], NewGeneration)> {
-    let event = queued.clone();
-    let content = event.content.into_open()?;
-    let reply = ReplyRequested {
-        generation_id: event.generation_id,
-        message_id: event.reply_message_id,
-        parent_message_id: event.message_id,
-    };
+    key: KeySource,
+) -> Option<(Vec<ConversationEvent>, NewGeneration)> {
+    let (ask, content) = (message_ask(queued, key)?, queued.content.open()?);
+    let otherwise = if queued.edited_from.is_some() { None } else { Some(ended) };
     let posted = UserMessagePosted {
-        message_id: event.message_id,
-        parent_message_id: event.parent_message_id.or(Some(parent)),
-        attachment_ids: event.attachment_ids,
-        edited_from: None,
-        content: content.message.into(),
+        message_id: queued.message_id,
+        parent_message_id: queued.parent_message_id.or(otherwise),
+        attachment_ids: queued.attachment_ids.clone(),
+        edited_from: queued.edited_from,
+        content: content.message.clone().into(),
     };
-    let key = key_source(&event.provider);
-    let generation = NewGeneration::chat(
-        conversation_id,
-        reply,
-        event.provider,
-        event.model,
-        event.params,
-        key,
-        RequestContent { system_prompt: content.system_prompt },
-    );
-    let events = [ConversationEvent::UserMessagePosted(posted), ConversationEvent::ReplyRequested(reply)];
-    Some((events, generation))
+    let reply = ask.reply_to(queued.message_id);
+    let events = vec![ConversationEvent::UserMessagePosted(posted), ConversationEvent::ReplyRequested(reply)];
+    Some((events, ask.into_generation(conversation_id)))
+}
+
+/// `None` when the instructions were erased.
+fn send_again(
+    conversation_id: ConversationId,
+    leaf: Option<MessageId>,
+    queued: &ReplyQueued,
+    key: KeySource,
+) -> Option<(Vec<ConversationEvent>, NewGeneration)> {
+    let ask = reply_ask(queued, key)?;
+    let events = answer_again(leaf, queued.parent_message_id, &ask).collect();
+    Some((events, ask.into_generation(conversation_id)))
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::codec::events;
+use super::generation::RequestContent;
 use crate::ids::{AttachmentId, GenerationId, MessageId};
 use crate::sealed::Sealed;
 use crate::values::{
-    ModelId, Params, Prompt, ProviderId, RequestMetadata, Seq, SystemPrompt, TerminalStatus, Title,
+    ModelId, Params, Prompt, ProviderId, Rating, RequestMetadata, Seq, SystemPrompt, TerminalStatus, Title,
     TitleSource,
 };
 
@@ -20,11 +21,17 @@ events! {
         /// A reply is being made; in one append with its `GenerationRequested`. Ends with `ReplyRecorded`.
         ReplyRequested(ReplyRequested) 1;
         /// The user said something while a reply was being made; it waits.
-        UserMessageQueued(UserMessageQueued) 1 sealed content;
-        /// A waiting message will not be sent.
+        UserMessageQueued(UserMessageQueued) 2 sealed content;
+        /// The user wanted another reply to a message while one was being made; it waits.
+        ReplyQueued(ReplyQueued) 1 sealed content;
+        /// What waited will not be sent.
         QueuedMessageWithdrawn(QueuedMessageWithdrawn) 1;
         /// The reply has ended, however it did.
         ReplyRecorded(ReplyRecorded) 1;
+        /// The conversation is shown at this message now.
+        LeafChosen(LeafChosen) 1;
+        /// The user thinks this of a reply.
+        MessageRated(MessageRated) 1;
         /// The conversation has this title now.
         TitleSet(TitleSet) 1 sealed content;
         /// The conversation is gone for its owner.
@@ -83,9 +90,13 @@ pub struct ReplyRequested {
 pub struct UserMessageQueued {
     /// The message.
     pub message_id: MessageId,
-    /// What it follows, when its sender said so; otherwise the reply that ends before it is sent.
+    /// What it follows, when its sender said so; otherwise nothing for an edit, and the reply that ends before it is
+    /// sent for any other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_message_id: Option<MessageId>,
+    /// The message it is another version of (since version 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_from: Option<MessageId>,
     /// Its files.
     pub attachment_ids: Vec<AttachmentId>,
     /// Whom it asks.
@@ -118,6 +129,30 @@ pub struct QueuedContent {
     pub system_prompt: Option<SystemPrompt>,
 }
 
+/// Another reply to a message was wanted while one was being made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplyQueued {
+    /// The reply's message.
+    pub message_id: MessageId,
+    /// The user message it will answer.
+    pub parent_message_id: MessageId,
+    /// The attempt that will make it.
+    pub generation_id: GenerationId,
+    /// Whom it asks.
+    pub provider: ProviderId,
+    /// Which model.
+    pub model: ModelId,
+    /// With which parameters.
+    pub params: Params,
+    /// Whether it goes before what waits already (it replaces the running reply).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_head: bool,
+    /// Under which instructions.
+    #[serde(skip)]
+    pub content: Sealed<RequestContent>,
+}
+
 /// Why a waiting message was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,11 +165,11 @@ pub enum WithdrawReason {
     Erased,
 }
 
-/// A waiting message will not be sent.
+/// What waited will not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueuedMessageWithdrawn {
-    /// The message.
+    /// The message; the reply's for a reply that was to be made again.
     pub message_id: MessageId,
     /// Why.
     pub reason: WithdrawReason,
@@ -155,6 +190,24 @@ pub struct ReplyRecorded {
     pub status: TerminalStatus,
     /// The last delta's number.
     pub final_seq: Seq,
+}
+
+/// The conversation is shown at this message now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeafChosen {
+    /// The message.
+    pub message_id: MessageId,
+}
+
+/// The user thinks this of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageRated {
+    /// The reply.
+    pub message_id: MessageId,
+    /// What; it replaces what was thought before.
+    pub rating: Rating,
 }
 
 /// The conversation has this title now.

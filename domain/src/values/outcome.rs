@@ -211,6 +211,31 @@ pub enum Role {
     Assistant,
 }
 
+/// What a user thinks of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rating {
+    /// Nothing, or nothing any more.
+    #[default]
+    None,
+    /// It is good.
+    Up,
+    /// It is bad.
+    Down,
+}
+
+impl Rating {
+    /// The word on the wire, in the log and in read models.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
 /// Where a title came from. A later one replaces an earlier one, but nothing replaces the user's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

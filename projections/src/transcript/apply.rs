@@ -220,7 +220,11 @@ impl Changes {
                 self.rows.retain(|_, row| row.conversation != followed.stream);
                 self.deleted.push(followed.stream);
             }
-            ConversationEvent::ConversationStarted(_) | ConversationEvent::TitleSet(_) => {}
+            ConversationEvent::ConversationStarted(_)
+            | ConversationEvent::ReplyQueued(_)
+            | ConversationEvent::LeafChosen(_)
+            | ConversationEvent::MessageRated(_)
+            | ConversationEvent::TitleSet(_) => {}
         }
         Ok(())
     }
