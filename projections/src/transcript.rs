@@ -1,22 +1,33 @@
 //! Read model `transcript`: what was said. A row a message, user's or reply's; the text of a reply is written once,
-//! when the reply is recorded, out of its generation's chunks. Holds no output of replies that still run: that is the
-//! stream state's and the log's. Deleted conversations, withdrawn messages and other users' are absent.
+//! when the reply is recorded, out of its generation's chunks; and where each conversation's tree is shown. Holds no output
+//! of replies that still run: that is the stream state's and the log's. Deleted conversations, withdrawn messages and other
+//! users' are absent.
 
 mod apply;
+mod branch;
+mod leaves;
 
+use std::collections::HashMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use slipstream_domain::{
-    ConversationId, GenerationId, MessageId, ModelId, ProviderId, Role, TerminalStatus, Timestamp, UserId,
+    ConversationId, GenerationId, MessageId, ModelId, ProviderId, Rating, Role, TerminalStatus, Timestamp,
+    UserId,
 };
+use slipstream_eventlog::Waited;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use self::branch::{Place, Shape};
 use crate::error::QueryError;
 use crate::followed::timestamp;
-use crate::page::{Cursor, Page, page, rows_for};
+use crate::page::{Cursor, Page, page};
 use crate::read_models::ReadModels;
-use crate::sql;
+use crate::{sql, wait};
+
+pub use self::branch::Sibling;
 
 /// The read model.
 pub struct Transcript;
@@ -28,6 +39,10 @@ pub struct Message {
     pub id: MessageId,
     /// What it follows; absent for the first, and while it is queued.
     pub parent_id: Option<MessageId>,
+    /// The message it is another version of.
+    pub edited_from: Option<MessageId>,
+    /// The messages under the same parent, this one among them, the oldest first; empty when it is alone.
+    pub siblings: Vec<Sibling>,
     /// Who wrote it.
     pub role: Role,
     /// How far it is.
@@ -45,6 +60,8 @@ pub struct Message {
     pub thinking_ms: Option<u64>,
     /// The attempt that made it; absent for a user's.
     pub generation_id: Option<GenerationId>,
+    /// What its user thinks of it; [`Rating::None`] for a user's.
+    pub rating: Rating,
     /// When it was said or requested.
     pub created_at: Timestamp,
     /// When the reply was recorded.
@@ -100,9 +117,9 @@ pub struct HistoryMessage {
     pub text: String,
 }
 
-/// The messages of one of the user's conversations, all branches, in the order they were posted and requested; `None`
-/// when the user has no such conversation. Paging on, none is missed and none given twice, but for a queued message:
-/// it stands at the end until it is posted, and then at its place.
+/// The messages of one of the user's conversations as it is shown: from the first one down to its leaf, then the reply
+/// that is being made to that, then what waits. `None` when the user has no such conversation. Paging on, none is missed
+/// and none given twice, as long as the leaf stays on the branch; what waits stands at the end until it is posted.
 ///
 /// # Errors
 /// See [`QueryError`].
@@ -114,31 +131,95 @@ pub async fn messages(
     limit: usize,
 ) -> Result<Option<Page<Message>>, QueryError> {
     let mut tx = models.read::<Transcript>().await?;
+    let shape = shape(&mut tx, user, conversation).await?;
+    if shape.is_empty() {
+        return Ok(None);
+    }
+    let leaf =
+        sqlx::query_scalar!("SELECT message_id FROM leaf WHERE conversation_id = $1", conversation.as_uuid());
+    let leaf = leaf.fetch_optional(&mut *tx).await?.map(MessageId::from_uuid);
+    let after = after.map_or(0, Cursor::position);
+    let shown = shape.shown(leaf).into_iter().filter(|(key, _)| *key > after);
+    let Page { items: ids, next } = page(limit, shown.collect());
+    let mut siblings = shape.siblings(&ids);
+    let mut rows = rows(&mut tx, &ids).await?;
+    let items = ids.iter().filter_map(|id| {
+        let siblings = siblings.remove(id).unwrap_or_default();
+        Some(rows.remove(&id.as_uuid())?.message(siblings))
+    });
+    Ok(Some(Page { items: items.collect::<Result<_, _>>()?, next }))
+}
+
+/// How long [`conversation_of`] waits for the transcript at the most.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Which of the user's conversations a message is in; `None` when it is in none of them, or withdrawn. Knows every message
+/// that was durable before the call: for one it does not find, it waits until the transcript has come so far.
+///
+/// # Errors
+/// `Unavailable` when that takes more than two seconds; see [`QueryError`].
+pub async fn conversation_of(
+    models: &ReadModels,
+    user: UserId,
+    message: MessageId,
+) -> Result<Option<ConversationId>, QueryError> {
+    if let Some(found) = find_conversation(models, user, message).await? {
+        return Ok(Some(found));
+    }
+    let head = models.log().head().await?.position;
+    // Nothing has this correlation: that the message's own is parked cannot be known before it is found.
+    let nothing = ConversationId::from_uuid(message.as_uuid());
+    match wait::wait_for::<Transcript>(models.log(), nothing, head, PATIENCE).await {
+        Waited::Reached | Waited::Parked => find_conversation(models, user, message).await,
+        Waited::TimedOut => Err(QueryError::Unavailable("the transcript is behind".into())),
+    }
+}
+
+async fn find_conversation(
+    models: &ReadModels,
+    user: UserId,
+    message: MessageId,
+) -> Result<Option<ConversationId>, QueryError> {
+    let mut tx = models.read::<Transcript>().await?;
+    let found = sqlx::query_scalar!(
+        "SELECT conversation_id FROM message WHERE message_id = $1 AND owner_id = $2",
+        message.as_uuid(),
+        user.as_uuid()
+    );
+    Ok(found.fetch_optional(&mut *tx).await?.map(ConversationId::from_uuid))
+}
+
+async fn shape(
+    connection: &mut PgConnection,
+    user: UserId,
+    conversation: ConversationId,
+) -> Result<Shape, QueryError> {
+    let rows = sqlx::query!(
+        "SELECT message_id, parent_id, position, status FROM message
+         WHERE conversation_id = $1 AND owner_id = $2 ORDER BY position",
+        conversation.as_uuid(),
+        user.as_uuid()
+    );
+    let places = rows.fetch_all(connection).await?.into_iter().map(|row| {
+        Ok(Place {
+            id: MessageId::from_uuid(row.message_id),
+            parent: row.parent_id.map(MessageId::from_uuid),
+            position: row.position,
+            status: row.status.parse()?,
+        })
+    });
+    Ok(Shape::new(places.collect::<Result<_, QueryError>>()?))
+}
+
+async fn rows(connection: &mut PgConnection, ids: &[MessageId]) -> Result<HashMap<Uuid, Row>, QueryError> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT message_id, parent_id, generation_id, position, created_at, ended_at, thinking_ms, role, status,
-                provider, model, text, thinking_text
-         FROM message WHERE conversation_id = $1 AND owner_id = $2 AND position > $3
-         ORDER BY position LIMIT $4",
-        conversation.as_uuid(),
-        user.as_uuid(),
-        after.map_or(0, Cursor::position),
-        rows_for(limit)
+        "SELECT message_id, parent_id, edited_from, generation_id, created_at, ended_at, thinking_ms, role, status,
+                rating, provider, model, text, thinking_text
+         FROM message WHERE message_id = ANY ($1)",
+        &ids.iter().map(|id| id.as_uuid()).collect::<Vec<_>>()
     );
-    let rows = rows.fetch_all(&mut *tx).await?;
-    if rows.is_empty() {
-        let exists = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT FROM message WHERE conversation_id = $1 AND owner_id = $2) AS "exists!""#,
-            conversation.as_uuid(),
-            user.as_uuid()
-        );
-        if !exists.fetch_one(&mut *tx).await? {
-            return Ok(None);
-        }
-    }
-    let rows: Result<_, QueryError> =
-        rows.into_iter().map(|row| Ok((row.position, row.try_into()?))).collect();
-    Ok(Some(page(limit, rows?)))
+    Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.message_id, row)).collect())
 }
 
 /// What was said from the first message down to `message`, along its ancestors: one branch. Messages without text are
@@ -182,26 +263,28 @@ pub async fn history(
 struct Row {
     message_id: Uuid,
     parent_id: Option<Uuid>,
+    edited_from: Option<Uuid>,
     generation_id: Option<Uuid>,
-    position: i64,
     created_at: OffsetDateTime,
     ended_at: Option<OffsetDateTime>,
     thinking_ms: Option<i64>,
     role: String,
     status: String,
+    rating: Option<String>,
     provider: Option<String>,
     model: Option<String>,
     text: Option<String>,
     thinking_text: Option<String>,
 }
 
-impl TryFrom<Row> for Message {
-    type Error = QueryError;
-
-    fn try_from(row: Row) -> Result<Self, QueryError> {
-        Ok(Self {
+impl Row {
+    fn message(self, siblings: Vec<Sibling>) -> Result<Message, QueryError> {
+        let row = self;
+        Ok(Message {
             id: MessageId::from_uuid(row.message_id),
             parent_id: row.parent_id.map(MessageId::from_uuid),
+            edited_from: row.edited_from.map(MessageId::from_uuid),
+            siblings,
             role: role(&row.role)?,
             status: row.status.parse()?,
             provider: row.provider.as_deref().map(sql::provider).transpose()?,
@@ -210,6 +293,7 @@ impl TryFrom<Row> for Message {
             thinking_text: row.thinking_text,
             thinking_ms: row.thinking_ms.map(sql::count),
             generation_id: row.generation_id.map(GenerationId::from_uuid),
+            rating: row.rating.as_deref().map_or(Ok(Rating::None), rating)?,
             created_at: timestamp(row.created_at),
             ended_at: row.ended_at.map(timestamp),
         })
@@ -226,4 +310,9 @@ const fn role_word(role: Role) -> &'static str {
 fn role(word: &str) -> Result<Role, QueryError> {
     let found = [Role::User, Role::Assistant].into_iter().find(|role| role_word(*role) == word);
     found.ok_or_else(|| sql::unknown("role", word))
+}
+
+fn rating(word: &str) -> Result<Rating, QueryError> {
+    let found = [Rating::Up, Rating::Down].into_iter().find(|rating| rating.as_str() == word);
+    found.ok_or_else(|| sql::unknown("rating", word))
 }

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
-use slipstream_domain::{ConversationId, GenerationId, MessageId, Role, Timestamp};
+use slipstream_domain::{ConversationId, GenerationId, MessageId, Rating, Role, Timestamp};
 use slipstream_projections::transcript::{self, Message};
 use slipstream_projections::{Cursor, MAX_PAGE, Page, conversations};
 
@@ -54,6 +54,11 @@ pub(super) struct MessageJson {
     id: MessageId,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_message_id: Option<MessageId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited_from: Option<MessageId>,
+    /// The ways on from the same place, this message's among them, the oldest first; absent when there is one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    siblings: Vec<SiblingJson>,
     role: Role,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,9 +73,20 @@ pub(super) struct MessageJson {
     thinking_duration: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     generation_id: Option<GenerationId>,
+    /// Absent when it is not rated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rating: Option<&'static str>,
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<i64>,
+}
+
+/// One of several ways on as JSON: its first message, and the leaf to choose to see all of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SiblingJson {
+    message_id: MessageId,
+    leaf_message_id: MessageId,
 }
 
 pub(super) async fn list(
@@ -108,6 +124,12 @@ fn message_json(message: Message) -> MessageJson {
     MessageJson {
         id: message.id,
         parent_message_id: message.parent_id,
+        edited_from: message.edited_from,
+        siblings: message
+            .siblings
+            .into_iter()
+            .map(|sibling| SiblingJson { message_id: sibling.id, leaf_message_id: sibling.leaf })
+            .collect(),
         role: message.role,
         status: message.status.as_str(),
         provider: message.provider.map(|provider| provider.as_str().to_owned()),
@@ -116,6 +138,7 @@ fn message_json(message: Message) -> MessageJson {
         thinking_text: message.thinking_text,
         thinking_duration: message.thinking_ms,
         generation_id: message.generation_id,
+        rating: Some(message.rating).filter(|rating| *rating != Rating::None).map(Rating::as_str),
         created_at: message.created_at.millis(),
         ended_at: message.ended_at.map(Timestamp::millis),
     }

@@ -6,12 +6,13 @@ use slipstream_domain::event::{
     ChunksRecorded, ConversationEvent, GenerationEvent, GenerationRequested, ReplyRecorded, Terminal,
 };
 use slipstream_domain::run::MalformedRun;
-use slipstream_domain::{Category, Event, GenerationId, MessageId, Part, Role, Sealed, Seq, UserId};
+use slipstream_domain::{Category, Event, GenerationId, MessageId, Part, Rating, Role, Sealed, Seq, UserId};
 use slipstream_eventlog::{Recorded, StreamId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::leaves::Leaves;
 use super::{MessageStatus, Transcript, role_word};
 use crate::followed::{Followed, instant};
 use crate::projection::{ApplyError, Known, Projection};
@@ -19,7 +20,7 @@ use crate::sql;
 
 impl Projection for Transcript {
     const NAME: &'static str = "transcript";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
 
     fn takes(event: &Recorded) -> bool {
         [Category::Conversation, Category::Generation]
@@ -42,7 +43,7 @@ impl Projection for Transcript {
         known: Known<'_>,
     ) -> Result<(), ApplyError> {
         let outputs = Outputs::of(&recorded_replies(events.iter().copied()).collect(), known);
-        let mut changes = Changes::default();
+        let mut changes = Changes { leaves: Leaves::before(connection, events).await?, ..Changes::default() };
         for followed in events {
             match &followed.event {
                 Event::Conversation(event) => changes.take(event, followed, &outputs)?,
@@ -54,6 +55,8 @@ impl Projection for Transcript {
         insert(connection, &changes.rows.into_iter().collect::<Vec<_>>()).await?;
         name_models(connection, &changes.asked).await?;
         record(connection, &changes.ended).await?;
+        rate(connection, &changes.rated).await?;
+        changes.leaves.write(connection).await?;
         Ok(())
     }
 }
@@ -152,6 +155,8 @@ struct Changes {
     rows: HashMap<MessageId, Row>,
     asked: Vec<(MessageId, Model)>,
     ended: Vec<(MessageId, EndedReply)>,
+    rated: Vec<(MessageId, Rating)>,
+    leaves: Leaves,
     withdrawn: Vec<Uuid>,
     deleted: Vec<Uuid>,
 }
@@ -160,6 +165,7 @@ struct Row {
     conversation: Uuid,
     owner: Option<Uuid>,
     parent: Option<MessageId>,
+    edited_from: Option<MessageId>,
     generation: Option<GenerationId>,
     position: i64,
     created_at: OffsetDateTime,
@@ -167,6 +173,7 @@ struct Row {
     status: MessageStatus,
     model: Option<Model>,
     text: Option<String>,
+    rating: Rating,
     ended: Option<EndedReply>,
 }
 
@@ -194,11 +201,14 @@ impl Changes {
         match event {
             ConversationEvent::UserMessagePosted(posted) => {
                 let text = posted.content.open().map(|content| content.text.as_str().to_owned());
-                self.put(posted.message_id, Row { parent: posted.parent_message_id, ..user(text) });
+                let (parent, edited_from) = (posted.parent_message_id, posted.edited_from);
+                self.put(posted.message_id, Row { parent, edited_from, ..user(text) });
+                self.leaves.set(followed.stream, posted.message_id);
             }
             ConversationEvent::UserMessageQueued(queued) => {
                 let text = queued.content.open().map(|content| content.message.text.as_str().to_owned());
-                self.put(queued.message_id, Row { status: MessageStatus::Queued, ..user(text) });
+                let (status, edited_from) = (MessageStatus::Queued, queued.edited_from);
+                self.put(queued.message_id, Row { status, edited_from, ..user(text) });
             }
             ConversationEvent::QueuedMessageWithdrawn(withdrawn) => {
                 self.rows.remove(&withdrawn.message_id);
@@ -215,15 +225,21 @@ impl Changes {
                     Some(row) => row.ended = Some(ended),
                     None => self.ended.push((reply.message_id, ended)),
                 }
+                self.leaves.recorded(followed.stream, reply);
             }
             ConversationEvent::ConversationDeleted(_) => {
                 self.rows.retain(|_, row| row.conversation != followed.stream);
+                self.leaves.forget(followed.stream);
                 self.deleted.push(followed.stream);
             }
+            ConversationEvent::LeafChosen(chosen) => self.leaves.set(followed.stream, chosen.message_id),
+            ConversationEvent::MessageRated(rated) => match self.rows.get_mut(&rated.message_id) {
+                Some(row) => row.rating = rated.rating,
+                None => self.rated.push((rated.message_id, rated.rating)),
+            },
+            // A reply that waits to be made again has no row before it is requested.
             ConversationEvent::ConversationStarted(_)
             | ConversationEvent::ReplyQueued(_)
-            | ConversationEvent::LeafChosen(_)
-            | ConversationEvent::MessageRated(_)
             | ConversationEvent::TitleSet(_) => {}
         }
         Ok(())
@@ -253,6 +269,7 @@ impl Row {
             conversation: followed.stream,
             owner: followed.meta.owner.map(UserId::as_uuid),
             parent: None,
+            edited_from: None,
             generation: None,
             position: followed.position.get(),
             created_at: instant(followed.meta.at),
@@ -260,6 +277,7 @@ impl Row {
             status,
             model: None,
             text: None,
+            rating: Rating::None,
             ended: None,
         }
     }
@@ -275,9 +293,13 @@ async fn delete(connection: &mut PgConnection, changes: &Changes) -> Result<(), 
         .await?;
     }
     if !changes.deleted.is_empty() {
-        sqlx::query!("DELETE FROM message WHERE conversation_id = ANY ($1)", &changes.deleted)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query!(
+            "WITH leaves AS (DELETE FROM leaf WHERE conversation_id = ANY ($1))
+             DELETE FROM message WHERE conversation_id = ANY ($1)",
+            &changes.deleted
+        )
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(())
 }
@@ -293,10 +315,11 @@ async fn insert(connection: &mut PgConnection, rows: &[(MessageId, Row)]) -> Res
     let status = rows.iter().map(|(_, row)| row.ended.as_ref().map_or(row.status, |ended| ended.status));
     sqlx::query!(
         "INSERT INTO message (message_id, conversation_id, owner_id, parent_id, generation_id, position, created_at,
-                              role, status, provider, model, text, ended_at, thinking_text, thinking_ms)
+                              role, status, provider, model, text, ended_at, thinking_text, thinking_ms,
+                              edited_from, rating)
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[],
                               $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-                              $13::timestamptz[], $14::text[], $15::bigint[])
+                              $13::timestamptz[], $14::text[], $15::bigint[], $16::uuid[], $17::text[])
          ON CONFLICT (message_id) DO UPDATE
          SET parent_id = excluded.parent_id, position = excluded.position, status = excluded.status,
              text = excluded.text",
@@ -315,6 +338,8 @@ async fn insert(connection: &mut PgConnection, rows: &[(MessageId, Row)]) -> Res
         &ended().map(|ended| Some(ended?.at)).collect::<Vec<_>>() as &[Option<OffsetDateTime>],
         &ended().map(|ended| ended?.thinking.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
         &ended().map(|ended| ended?.thinking_ms).collect::<Vec<_>>() as &[Option<i64>],
+        &rows.iter().map(|(_, row)| Some(row.edited_from?.as_uuid())).collect::<Vec<_>>() as &[Option<Uuid>],
+        &rows.iter().map(|(_, row)| rating_word(row.rating)).collect::<Vec<_>>() as &[Option<&str>],
     )
     .execute(connection)
     .await?;
@@ -356,6 +381,30 @@ async fn record(connection: &mut PgConnection, ended: &[(MessageId, EndedReply)]
         &ended.iter().map(|(_, ended)| ended.text.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
         &ended.iter().map(|(_, ended)| ended.thinking.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
         &ended.iter().map(|(_, ended)| ended.thinking_ms).collect::<Vec<_>>() as &[Option<i64>],
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+const fn rating_word(rating: Rating) -> Option<&'static str> {
+    match rating {
+        Rating::None => None,
+        Rating::Up | Rating::Down => Some(rating.as_str()),
+    }
+}
+
+/// The last word on each message counts.
+async fn rate(connection: &mut PgConnection, rated: &[(MessageId, Rating)]) -> Result<(), sqlx::Error> {
+    if rated.is_empty() {
+        return Ok(());
+    }
+    let last: HashMap<Uuid, Rating> = rated.iter().map(|(id, rating)| (id.as_uuid(), *rating)).collect();
+    sqlx::query!(
+        "UPDATE message AS m SET rating = n.rating
+         FROM unnest($1::uuid[], $2::text[]) AS n (message_id, rating) WHERE m.message_id = n.message_id",
+        &last.keys().copied().collect::<Vec<_>>(),
+        &last.values().map(|rating| rating_word(*rating)).collect::<Vec<_>>() as &[Option<&str>],
     )
     .execute(connection)
     .await?;

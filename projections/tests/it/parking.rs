@@ -9,8 +9,8 @@ use slipstream_projections::{Conversations, Generations, Projection, Transcript,
 use crate::world::{Running, World, log_on};
 
 /// A defect of the read model that one text reveals.
-const DEFECT: &str = "ALTER TABLE rm_transcript_v1.message ADD CONSTRAINT defect CHECK (text <> 'poison')";
-const MENDED: &str = "ALTER TABLE rm_transcript_v1.message DROP CONSTRAINT defect";
+const DEFECT: &str = "ALTER TABLE rm_transcript_v2.message ADD CONSTRAINT defect CHECK (text <> 'poison')";
+const MENDED: &str = "ALTER TABLE rm_transcript_v2.message DROP CONSTRAINT defect";
 
 async fn retry<P: Projection>(world: &World, id: ConversationId) -> u64 {
     let correlation = CorrelationId::from_uuid(id.as_uuid());

@@ -1,17 +1,18 @@
 //! A read model is what the log makes it, however the log is cut into pages.
 
 use slipstream_commands::{
-    Chunks, Place, cancel_conversation, delete_conversation, record_chunks, rename_conversation,
-    take_over_generation,
+    Chunks, Place, Posted, cancel_conversation, choose_leaf, delete_conversation, rate_message,
+    record_chunks, rename_conversation, take_over_generation,
 };
-use slipstream_domain::{Epoch, Part, Run, Seq, TerminalStatus, Title, WorkerId};
+use slipstream_domain::{Epoch, Part, Rating, Run, Seq, TerminalStatus, Title, UserId, WorkerId};
 use slipstream_projections::generation_log;
 use uuid::Uuid;
 
 use crate::world::World;
 
 /// Empty tables and no checkpoint: what a new version begins with.
-const EMPTY: &str = "TRUNCATE rm_conversations_v1.conversation, rm_transcript_v1.message,
+const EMPTY: &str =
+    "TRUNCATE rm_conversations_v1.conversation, rm_transcript_v2.message, rm_transcript_v2.leaf,
                               rm_generations_v1.generation;
                      DELETE FROM es.projector;";
 
@@ -33,6 +34,7 @@ async fn built_anew_from_the_start_of_the_log_every_row_is_the_same() {
         world.say(anna, place, "queued and withdrawn").await;
         taken_over(&world, long.generation_id).await;
         cancel_conversation(&world.app, anna, kept.conversation_id).await.unwrap();
+        branched(&world, anna, &kept).await;
         let gone = world.exchange(bert, world.new_chat(), "deleted", &["b"]).await.posted;
         world.say(bert, Place::In(gone.conversation_id), "running when deleted").await;
         if round % 2 == 0 {
@@ -53,6 +55,18 @@ async fn built_anew_from_the_start_of_the_log_every_row_is_the_same() {
     assert_eq!(world.rows().await, live);
     assert!(live.len() > 4 * 7, "there was something to compare: {}", live.len());
     world.end(running).await;
+}
+
+/// An edit and another reply, rated, beside what was said first; shown at the first branch in the end.
+async fn branched(world: &World, user: UserId, kept: &Posted) {
+    let edited = world.edit(user, kept, "something else").await;
+    world.answer(edited.generation_id, &["else"]).await;
+    let again = world.regenerate(user, &edited).await;
+    rate_message(&world.app, user, kept.conversation_id, again.reply_message_id, Rating::Down).await.unwrap();
+    world.answer(again.generation_id, &["again"]).await;
+    rate_message(&world.app, user, kept.conversation_id, kept.reply_message_id, Rating::Up).await.unwrap();
+    rate_message(&world.app, user, kept.conversation_id, again.reply_message_id, Rating::None).await.unwrap();
+    choose_leaf(&world.app, user, kept.conversation_id, kept.reply_message_id).await.unwrap();
 }
 
 /// A reply whose first owner is lost after one delta; the second carries what was found and ends it.

@@ -99,10 +99,11 @@ async fn a_new_version_is_active_once_it_has_caught_up_and_a_retired_one_stays_s
     world
         .sql(
             "UPDATE es.projector SET state = 2 WHERE name = 'transcript';
-             INSERT INTO es.projector SELECT name, 2, position, 0, NULL, lease_until, 1
+             INSERT INTO es.projector SELECT name, 3, position, 0, NULL, lease_until, 1
              FROM es.projector WHERE name = 'transcript';
-             CREATE SCHEMA rm_transcript_v2;
-             CREATE TABLE rm_transcript_v2.message (LIKE rm_transcript_v1.message INCLUDING ALL);",
+             CREATE SCHEMA rm_transcript_v3;
+             CREATE TABLE rm_transcript_v3.message (LIKE rm_transcript_v2.message INCLUDING ALL);
+             CREATE TABLE rm_transcript_v3.leaf (LIKE rm_transcript_v2.leaf INCLUDING ALL);",
         )
         .await;
     let running = world.run();
@@ -131,7 +132,7 @@ async fn a_runner_cut_off_in_the_middle_of_transactions_applies_every_event_once
                  INSERT INTO public.writes VALUES (new.message_id, new.status);
                  RETURN NULL;
              END $$;
-             CREATE TRIGGER note AFTER INSERT OR UPDATE OF status ON rm_transcript_v1.message
+             CREATE TRIGGER note AFTER INSERT OR UPDATE OF status ON rm_transcript_v2.message
              FOR EACH ROW EXECUTE FUNCTION note();",
         )
         .await;
@@ -161,7 +162,7 @@ async fn a_runner_cut_off_in_the_middle_of_transactions_applies_every_event_once
         "SELECT count(*) FILTER (WHERE role = 'user' AND status = 'posted')::int,
                 count(*) FILTER (WHERE role = 'assistant' AND status = 'completed' AND text = 'ab'
                                        AND provider = 'simulated')::int
-         FROM rm_transcript_v1.message",
+         FROM rm_transcript_v2.message",
     )
     .fetch_one(world.pool())
     .await
@@ -220,7 +221,7 @@ async fn a_page_of_large_events_is_cut_and_nothing_is_lost_at_the_cut() {
         assert_eq!(messages[1].text.as_ref().map(String::len), Some(1_000_000));
     }
     let transactions: i64 =
-        sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM rm_transcript_v1.message")
+        sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM rm_transcript_v2.message")
             .fetch_one(world.pool())
             .await
             .unwrap();

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use slipstream_commands::{
-    Chunks, Commands, EmailPepper, Opened, Ownership, Place, PostRequest, Posted, finish_generation,
-    open_generation, post_message, record_chunks, register_user, upcasters,
+    Chunks, Commands, EditRequest, EmailPepper, Opened, Ownership, Place, PostRequest, Posted,
+    RegenerateRequest, Whom, edit_message, finish_generation, open_generation, post_message, record_chunks,
+    regenerate_reply, register_user, upcasters,
 };
 use slipstream_domain::event::{MessageContent, RegistrationVia, TerminalContent};
 use slipstream_domain::{
@@ -117,6 +118,32 @@ impl World {
         Exchange { posted, end }
     }
 
+    /// Says something else instead of a message.
+    pub(crate) async fn edit(&self, actor: UserId, said: &Posted, text: &str) -> Posted {
+        let request = EditRequest {
+            actor,
+            conversation_id: said.conversation_id,
+            message_id: said.message_id,
+            client_message_id: None,
+            content: MessageContent { text: Prompt::parse(text.into()).unwrap(), metadata: None },
+            on_busy: OnBusy::Queue,
+        };
+        edit_message(&self.app, request).await.unwrap()
+    }
+
+    /// Wants another reply beside one.
+    pub(crate) async fn regenerate(&self, actor: UserId, answered: &Posted) -> Posted {
+        let request = RegenerateRequest {
+            actor,
+            conversation_id: answered.conversation_id,
+            message_id: answered.reply_message_id,
+            client_message_id: None,
+            whom: Whom::AsBefore,
+            on_busy: OnBusy::Queue,
+        };
+        regenerate_reply(&self.app, request).await.unwrap()
+    }
+
     pub(crate) async fn answer(&self, generation: GenerationId, deltas: &[&str]) -> Position {
         let mut own = self.open(generation).await;
         let mut offset = 0;
@@ -197,7 +224,8 @@ impl World {
     /// Every row of every read model, as text, in a fixed order.
     pub(crate) async fn rows(&self) -> Vec<String> {
         let all = "SELECT to_jsonb(r)::text FROM rm_conversations_v1.conversation AS r
-                   UNION ALL SELECT to_jsonb(r)::text FROM rm_transcript_v1.message AS r
+                   UNION ALL SELECT to_jsonb(r)::text FROM rm_transcript_v2.message AS r
+                   UNION ALL SELECT to_jsonb(r)::text FROM rm_transcript_v2.leaf AS r
                    UNION ALL SELECT to_jsonb(r)::text FROM rm_generations_v1.generation AS r ORDER BY 1";
         sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
     }
