@@ -157,7 +157,7 @@ impl Conversation {
                 self.running = Some(*reply);
             }
             ConversationEvent::UserMessageQueued(queued) => {
-                self.queue.insert(Waiting::Message(queued.clone()));
+                self.queue.insert(Waiting::Message(Box::new(queued.clone())));
             }
             ConversationEvent::ReplyQueued(queued) => self.queue.insert(Waiting::Reply(queued.clone())),
             ConversationEvent::QueuedMessageWithdrawn(withdrawn) => self.queue.remove(withdrawn.message_id),
@@ -185,3 +185,5 @@ fn withdraw(waiting: &Waiting, reason: WithdrawReason) -> ConversationEvent {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree_law;

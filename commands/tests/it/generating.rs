@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use slipstream_commands::{
-    CommandError, Opened, Place, abandoned_generations, finish_generation, finish_unstarted, open_generation,
-    post_message, record_chunks, take_over_generation,
+    CommandError, Opened, Place, abandoned_generations, finish_generation, open_generation, post_message,
+    record_chunks, take_over_generation,
 };
 use slipstream_domain::{Epoch, OnBusy, Part, Run, Seq, TerminalStatus};
 
@@ -70,7 +70,6 @@ async fn a_generation_ends_once() {
     let again = finish_generation(&world.app, &mut own, ending(TerminalStatus::Failed, Seq(0))).await;
     let over = |result: &_| matches!(result, Err(CommandError::Ended { status: TerminalStatus::Completed }));
     assert!(over(&again), "{again:?}");
-    assert!(over(&finish_unstarted(&world.app, id, ending(TerminalStatus::Failed, Seq(0))).await));
     let opened = open_generation(&world.app, id, worker(2)).await.unwrap();
     assert!(matches!(opened, Opened::Over(TerminalStatus::Completed)), "{opened:?}");
 }

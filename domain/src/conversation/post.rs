@@ -83,27 +83,22 @@ impl Conversation {
         if !self.is_new() {
             self.check_owner(actor)?;
         }
-        let PostMessage { conversation_id, message_id, parent_message_id, .. } = command;
-        let PostMessage { attachment_ids, content, ask, on_busy, .. } = command;
-        if parent_message_id.is_some_and(|parent| self.messages().role(parent).is_none()) {
-            return Err(PostRejection::UnknownParent);
-        }
-        let mut message = Placed {
+        let PostMessage {
             conversation_id,
             message_id,
-            parent: parent_message_id,
-            edited_from: None,
+            parent_message_id: parent,
             attachment_ids,
             content,
             ask,
-        };
-        match self.turn(on_busy)? {
-            Turn::Now => {
-                message.parent = message.parent.or(self.messages().leaf());
-                Ok(self.say_now(message))
-            }
-            Turn::Later { cancel } => Ok(self.wait(message.queued(cancel.is_some()), cancel)),
+            on_busy,
+        } = command;
+        if parent.is_some_and(|parent| self.messages().role(parent).is_none()) {
+            return Err(PostRejection::UnknownParent);
         }
+        let edited_from = None;
+        let message =
+            Placed { conversation_id, message_id, parent, edited_from, attachment_ids, content, ask };
+        Ok(self.say(message, on_busy)?)
     }
 
     /// The user says something else instead: a sibling of what they said, with its files, and a reply of its own. What
@@ -123,14 +118,20 @@ impl Conversation {
             content: command.content,
             ask: command.ask,
         };
-        match self.turn(command.on_busy)? {
-            Turn::Now => Ok(self.say_now(message)),
-            Turn::Later { cancel } => Ok(self.wait(message.queued(cancel.is_some()), cancel)),
-        }
+        Ok(self.say(message, command.on_busy)?)
     }
 
+    fn say(&self, message: Placed, on_busy: OnBusy) -> Result<Asked, Occupied> {
+        Ok(match self.turn(on_busy)? {
+            Turn::Now => self.say_now(message),
+            Turn::Later { cancel } => self.wait(message.queued(cancel.is_some()), cancel),
+        })
+    }
+
+    /// An edit stands where the message it replaces stands, which may be at the beginning.
     fn say_now(&self, message: Placed) -> Asked {
         let mut events = Vec::with_capacity(4);
+        let otherwise = if message.edited_from.is_some() { None } else { self.messages().leaf() };
         let title = self.is_new().then(|| Title::provisional(&message.content.text));
         if self.is_new() {
             events.push(ConversationEvent::ConversationStarted(ConversationStarted {}));
@@ -138,7 +139,7 @@ impl Conversation {
         let reply = message.ask.reply_to(message.message_id);
         events.push(ConversationEvent::UserMessagePosted(UserMessagePosted {
             message_id: message.message_id,
-            parent_message_id: message.parent,
+            parent_message_id: message.parent.or(otherwise),
             attachment_ids: message.attachment_ids,
             edited_from: message.edited_from,
             content: message.content.into(),

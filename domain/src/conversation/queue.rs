@@ -15,7 +15,7 @@ pub struct Queue(VecDeque<Waiting>);
 #[derive(Debug, Clone, PartialEq)]
 pub enum Waiting {
     /// A message; it is not in the tree yet.
-    Message(UserMessageQueued),
+    Message(Box<UserMessageQueued>),
     /// Another reply to a message that is.
     Reply(ReplyQueued),
 }

@@ -11,7 +11,7 @@ fn uuid(n: u128) -> Uuid {
     Uuid::from_u128(n)
 }
 
-fn ann() -> UserId {
+pub(super) fn ann() -> UserId {
     UserId::from_uuid(uuid(0xA))
 }
 
@@ -24,7 +24,7 @@ fn chat() -> ConversationId {
 }
 
 /// Message `n`, answered by message `n + 100` through generation `n + 200`.
-fn message(n: u128) -> MessageId {
+pub(super) fn message(n: u128) -> MessageId {
     MessageId::from_uuid(uuid(n))
 }
 
@@ -32,7 +32,7 @@ fn generation(n: u128) -> GenerationId {
     GenerationId::from_uuid(uuid(n + 200))
 }
 
-fn says(n: u128, on_busy: OnBusy) -> PostMessage {
+pub(super) fn says(n: u128, on_busy: OnBusy) -> PostMessage {
     PostMessage {
         conversation_id: chat(),
         message_id: message(n),
@@ -60,21 +60,21 @@ fn ask(n: u128) -> Ask {
     }
 }
 
-struct Given(Conversation);
+pub(super) struct Given(pub(super) Conversation);
 
-fn given() -> Given {
+pub(super) fn given() -> Given {
     Given(Conversation::default())
 }
 
 impl Given {
-    fn apply(mut self, events: &[ConversationEvent]) -> Self {
+    pub(super) fn apply(mut self, events: &[ConversationEvent]) -> Self {
         for event in events {
             self.0.evolve(event, Meta { owner: Some(ann()), at: Timestamp::from_micros(0) });
         }
         self
     }
 
-    fn posted(self, n: u128, on_busy: OnBusy) -> Self {
+    pub(super) fn posted(self, n: u128, on_busy: OnBusy) -> Self {
         let post = self.0.post(ann(), says(n, on_busy)).unwrap();
         self.apply(&post.events)
     }
@@ -90,7 +90,11 @@ impl Given {
     }
 
     fn end(&self, n: u128) -> Option<Reply> {
-        self.0.record_reply(chat(), generation(n), TerminalStatus::Completed, Seq(3), |_| KeySource::Server)
+        self.end_of(generation(n))
+    }
+
+    pub(super) fn end_of(&self, id: GenerationId) -> Option<Reply> {
+        self.0.record_reply(chat(), id, TerminalStatus::Completed, Seq(3), |_| KeySource::Server)
     }
 }
 
@@ -246,7 +250,7 @@ fn two_turns() -> Given {
     given().posted(1, OnBusy::Reject).replied(1).posted(2, OnBusy::Reject).replied(2)
 }
 
-fn instead(edited: u128, n: u128, on_busy: OnBusy) -> EditMessage {
+pub(super) fn instead(edited: u128, n: u128, on_busy: OnBusy) -> EditMessage {
     EditMessage {
         conversation_id: chat(),
         edited_from: message(edited),
@@ -257,7 +261,7 @@ fn instead(edited: u128, n: u128, on_busy: OnBusy) -> EditMessage {
     }
 }
 
-fn again(reply: MessageId, n: u128, on_busy: OnBusy) -> RegenerateReply {
+pub(super) fn again(reply: MessageId, n: u128, on_busy: OnBusy) -> RegenerateReply {
     RegenerateReply { conversation_id: chat(), message_id: reply, ask: ask(n), on_busy }
 }
 

@@ -208,7 +208,7 @@ impl Changes {
             ConversationEvent::UserMessageQueued(queued) => {
                 let text = queued.content.open().map(|content| content.message.text.as_str().to_owned());
                 let (status, edited_from) = (MessageStatus::Queued, queued.edited_from);
-                self.put(queued.message_id, Row { status, edited_from, ..user(text) });
+                self.put(queued.message_id, Row { edited_from, status, ..user(text) });
             }
             ConversationEvent::QueuedMessageWithdrawn(withdrawn) => {
                 self.rows.remove(&withdrawn.message_id);
