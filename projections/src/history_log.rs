@@ -10,7 +10,7 @@ use slipstream_eventlog::{CorrelationId, EventLog, Position};
 
 use crate::error::QueryError;
 use crate::followed::{Followed, decode};
-use crate::transcript::HistoryMessage;
+use crate::transcript::{HistoryMessage, merged};
 
 /// What [`transcript::history`](crate::transcript::history) answers for a reply that is being made, out of the events of
 /// its conversation: what was said from the first message down to the one that `reply` answers. Reads the whole
@@ -163,6 +163,6 @@ impl Told {
             }
         }
         branch.reverse();
-        branch
+        merged(branch)
     }
 }

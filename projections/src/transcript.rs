@@ -5,17 +5,17 @@
 
 mod apply;
 mod branch;
+mod history;
 mod leaves;
+mod locate;
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::time::Duration;
 
 use slipstream_domain::{
     ConversationId, GenerationId, MessageId, ModelId, ProviderId, Rating, Role, TerminalStatus, Timestamp,
     UserId,
 };
-use slipstream_eventlog::Waited;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -25,9 +25,12 @@ use crate::error::QueryError;
 use crate::followed::timestamp;
 use crate::page::{Cursor, Page, page};
 use crate::read_models::ReadModels;
-use crate::{sql, wait};
+use crate::sql;
 
 pub use self::branch::Sibling;
+pub(crate) use self::history::merged;
+pub use self::history::{HistoryMessage, history};
+pub use self::locate::conversation_of;
 
 /// The read model.
 pub struct Transcript;
@@ -104,19 +107,6 @@ impl FromStr for MessageStatus {
     }
 }
 
-/// A message as a model is shown it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryMessage {
-    /// Who wrote it.
-    pub role: Role,
-    /// Who was asked for it; absent for a user's.
-    pub provider: Option<ProviderId>,
-    /// With which model; absent for a user's.
-    pub model: Option<ModelId>,
-    /// What it says; never empty.
-    pub text: String,
-}
-
 /// The messages of one of the user's conversations as it is shown: from the first one down to its leaf, then the reply
 /// that is being made to that, then what waits. `None` when the user has no such conversation. Paging on, none is missed
 /// and none given twice, as long as the leaf stays on the branch; what waits stands at the end until it is posted.
@@ -150,45 +140,6 @@ pub async fn messages(
     Ok(Some(Page { items: items.collect::<Result<_, _>>()?, next }))
 }
 
-/// How long [`conversation_of`] waits for the transcript at the most.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Which of the user's conversations a message is in; `None` when it is in none of them, or withdrawn. Knows every message
-/// that was durable before the call: for one it does not find, it waits until the transcript has come so far.
-///
-/// # Errors
-/// `Unavailable` when that takes more than two seconds; see [`QueryError`].
-pub async fn conversation_of(
-    models: &ReadModels,
-    user: UserId,
-    message: MessageId,
-) -> Result<Option<ConversationId>, QueryError> {
-    if let Some(found) = find_conversation(models, user, message).await? {
-        return Ok(Some(found));
-    }
-    let head = models.log().head().await?.position;
-    // Nothing has this correlation: that the message's own is parked cannot be known before it is found.
-    let nothing = ConversationId::from_uuid(message.as_uuid());
-    match wait::wait_for::<Transcript>(models.log(), nothing, head, PATIENCE).await {
-        Waited::Reached | Waited::Parked => find_conversation(models, user, message).await,
-        Waited::TimedOut => Err(QueryError::Unavailable("the transcript is behind".into())),
-    }
-}
-
-async fn find_conversation(
-    models: &ReadModels,
-    user: UserId,
-    message: MessageId,
-) -> Result<Option<ConversationId>, QueryError> {
-    let mut tx = models.read::<Transcript>().await?;
-    let found = sqlx::query_scalar!(
-        "SELECT conversation_id FROM message WHERE message_id = $1 AND owner_id = $2",
-        message.as_uuid(),
-        user.as_uuid()
-    );
-    Ok(found.fetch_optional(&mut *tx).await?.map(ConversationId::from_uuid))
-}
-
 async fn shape(
     connection: &mut PgConnection,
     user: UserId,
@@ -220,44 +171,6 @@ async fn rows(connection: &mut PgConnection, ids: &[MessageId]) -> Result<HashMa
         &ids.iter().map(|id| id.as_uuid()).collect::<Vec<_>>()
     );
     Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.message_id, row)).collect())
-}
-
-/// What was said from the first message down to `message`, along its ancestors: one branch. Messages without text are
-/// left out: running, ended without output, erased. Whose conversation it is is not asked: this is for workers.
-///
-/// # Errors
-/// See [`QueryError`].
-pub async fn history(
-    models: &ReadModels,
-    conversation: ConversationId,
-    message: MessageId,
-) -> Result<Vec<HistoryMessage>, QueryError> {
-    let mut tx = models.read::<Transcript>().await?;
-    let rows = sqlx::query!(
-        r#"WITH RECURSIVE branch (message_id, depth) AS (
-               SELECT $2::uuid, 0
-               UNION ALL
-               SELECT m.parent_id, b.depth + 1
-               FROM branch AS b JOIN message AS m USING (message_id)
-               WHERE m.conversation_id = $1 AND m.parent_id IS NOT NULL
-           )
-           SELECT m.role, m.provider, m.model, m.text AS "text!"
-           FROM branch AS b JOIN message AS m USING (message_id)
-           WHERE m.conversation_id = $1 AND m.status <> 'queued' AND m.text <> ''
-           ORDER BY b.depth DESC"#,
-        conversation.as_uuid(),
-        message.as_uuid()
-    );
-    let rows = rows.fetch_all(&mut *tx).await?;
-    let messages = rows.into_iter().map(|row| {
-        Ok(HistoryMessage {
-            role: role(&row.role)?,
-            provider: row.provider.as_deref().map(sql::provider).transpose()?,
-            model: row.model.as_deref().map(sql::model).transpose()?,
-            text: row.text,
-        })
-    });
-    messages.collect()
 }
 
 struct Row {

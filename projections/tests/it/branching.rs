@@ -67,6 +67,20 @@ async fn a_reply_made_again_is_shown_with_what_its_model_was_told_in_its_branch_
 }
 
 #[tokio::test]
+async fn what_the_user_said_around_a_reply_without_text_is_told_as_one_message() {
+    let (world, running) = World::new().await;
+    let user = world.user("a").await;
+    let first = world.exchange(user, world.new_chat(), "one", &[]).await.posted;
+    let id = first.conversation_id;
+    let second = world.say(user, Place::In(id), "two").await;
+    world.settled(id).await;
+    let told = transcript::history(&world.models, id, second.reply_message_id).await.unwrap();
+    assert_eq!(told.iter().map(|said| &*said.text).collect::<Vec<_>>(), ["one\n\ntwo"]);
+    assert_eq!(history_from_log(&world.log, id, second.reply_message_id).await.unwrap(), told);
+    world.end(running).await;
+}
+
+#[tokio::test]
 async fn a_rating_is_shown_until_it_is_taken_back() {
     let (world, running) = World::new().await;
     let user = world.user("a").await;
