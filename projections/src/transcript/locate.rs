@@ -14,7 +14,8 @@ use crate::wait::wait_for;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Which of the user's conversations a message is in; `None` when it is in none of them, or withdrawn. Knows every message
-/// that was durable before the call: for one it does not find, it waits until the transcript has come so far.
+/// that was durable before the call: for one it does not find, it waits until the transcript has come so far. What was
+/// said in a conversation after it was parked is unknown here until it is retried; who knows the conversation need not ask.
 ///
 /// # Errors
 /// `Unavailable` when that takes more than two seconds; see [`QueryError`].
