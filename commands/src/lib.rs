@@ -30,6 +30,7 @@ mod take_over_generation;
 mod turns;
 mod upcasters;
 mod update_settings;
+mod withdraw_message;
 
 pub use app::{Commands, EmailPepper};
 pub use ask_reply::Posted;
@@ -53,3 +54,4 @@ pub use slipstream_eventlog::{EventLog, Position};
 pub use take_over_generation::{Abandoned, abandoned_generations, take_over_generation};
 pub use upcasters::upcasters;
 pub use update_settings::update_settings;
+pub use withdraw_message::withdraw_message;

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Authenticate;
 use crate::catalogue::Catalogue;
 use crate::http;
-use crate::hub::{Ends, Tiers};
+use crate::hub::{News, Tiers};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::socket::{Connections, Heartbeats};
@@ -100,7 +100,7 @@ impl Gateway {
             settings,
             checks,
             render_metrics,
-            ends: Arc::new(Ends::default()),
+            news: Arc::new(News::default()),
             connections: Arc::new(Connections::default()),
             tasks: tasks.clone(),
             sockets: TaskTracker::new(),
@@ -108,7 +108,7 @@ impl Gateway {
         });
         // Those that sockets need until the last of them is gone.
         let gone = CancellationToken::new();
-        tasks.spawn(shared.ends.clone().run(feed, gone.clone()));
+        tasks.spawn(shared.news.clone().run(feed, gone.clone()));
         tasks.spawn(shared.heartbeats.clone().run(gone.clone()));
         tasks.spawn(all_gone(shared.clone(), gone));
         http::serve(shared, listener).await;

@@ -35,3 +35,13 @@ pub(crate) fn repair(tier: &'static str) {
 pub(crate) fn terminal_wait_timed_out() {
     counter!("slipstream_terminal_waits_timed_out_total").increment(1);
 }
+
+/// A stream goes on for a v1 client, in this mode.
+pub(crate) fn resume(mode: &'static str) {
+    counter!("slipstream_resumes_total", "mode" => mode).increment(1);
+}
+
+/// Output for a slow v1 client is held back, to be sent as one frame when there is room.
+pub(crate) fn conflation() {
+    counter!("slipstream_conflations_total").increment(1);
+}

@@ -8,8 +8,19 @@ mod client;
 mod error;
 mod fields;
 mod server;
+mod subscribe;
+mod v1;
 
-pub use chat_request::{ChatFrame, ChatRequest, Given, Where};
+pub use chat_request::{ChatFrame, ChatRequest, Extras, Given, Where};
 pub use client::{CancelTarget, ClientFrame, NotOffered, NotOfferedKind};
 pub use error::{ErrorCode, FrameError};
 pub use server::{AssetError, ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, ServerFrame};
+pub use subscribe::{Standing, Subscribe};
+pub use v1::{
+    Ack, ConnectionEstablished, EndOfReply, Limits, MessagePosted, MessageQueued, MessageWithdrawn, Nothing,
+    OfConversation, Offsets, PlaceInReply, Providers, ReplyRecorded, ReplyRequested, ResumeMode,
+    StreamResumed, TitleUpdated,
+};
+
+/// The subprotocol of clients that resume exactly. Who offers none of it is a compat client.
+pub const V1: &str = "slipstream.v1";

@@ -18,6 +18,12 @@ pub struct Settings {
     pub max_frame_bytes: usize,
     /// Replies under way at once on one socket.
     pub max_in_flight: u32,
+    /// Conversations that one v1 socket may be subscribed to at once.
+    pub max_conversations: usize,
+    /// How long the terminal frame of a reply waits for the transcript (`04-streaming-and-resume`, "Ends").
+    pub transcript_patience: Duration,
+    /// After so long without a word from the bus a reader asks the log: hints may be lost, the log is not.
+    pub look_every: Duration,
     /// How long a client may take for a request's head, and for its next request on the same connection, before the
     /// connection is cut.
     pub request_head: Duration,
@@ -44,6 +50,9 @@ impl Default for Settings {
             frames_per_second: 2_000,
             max_frame_bytes: 4 * 1024 * 1024,
             max_in_flight: 8,
+            max_conversations: 32,
+            transcript_patience: Duration::from_secs(2),
+            look_every: Duration::from_secs(15),
             request_head: Duration::from_secs(30),
             authentication: Duration::from_secs(10),
             stall: Duration::from_secs(15),

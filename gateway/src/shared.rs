@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Authenticate;
 use crate::catalogue::Catalogue;
 use crate::gateway::{Check, RenderMetrics};
-use crate::hub::{Ends, Tiers};
+use crate::hub::{News, Tiers};
 use crate::settings::Settings;
 use crate::socket::{Connections, Heartbeats};
 
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) checks: Vec<Check>,
     pub(crate) render_metrics: RenderMetrics,
-    pub(crate) ends: Arc<Ends>,
+    pub(crate) news: Arc<News>,
     pub(crate) heartbeats: Arc<Heartbeats>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) tasks: TaskTracker,

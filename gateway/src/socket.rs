@@ -6,9 +6,11 @@ mod accept;
 mod answer;
 mod close;
 mod connections;
+mod established;
 mod heartbeat;
 mod outbox;
 mod session;
+mod subscriptions;
 mod token_bucket;
 mod writer;
 
@@ -18,15 +20,17 @@ use slipstream_domain::{GenerationId, UserId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use self::close::End;
+use self::close::{Close, End};
 use self::heartbeat::Pulse;
 use crate::lock;
-use crate::protocol::ServerFrame;
+use crate::protocol::{ErrorFrame, ServerFrame};
+use crate::refusal::Refusal;
 
 pub(crate) use accept::accept;
 pub(crate) use connections::Connections;
 pub(crate) use heartbeat::Heartbeats;
-pub(crate) use outbox::{Delta, Reply};
+pub(crate) use outbox::{Delta, Ordered, Put, Reply, SOFT_BYTES};
+pub(crate) use subscriptions::{LiveReply, Subscriptions, Ticket};
 
 /// An authenticated socket, as everybody but its own task sees it.
 pub(crate) struct Socket {
@@ -36,10 +40,23 @@ pub(crate) struct Socket {
     pub(crate) user: UserId,
     /// What its client shows again when it comes back.
     pub(crate) fingerprint: [u8; 32],
+    /// What its client speaks.
+    pub(crate) speaks: Speaks,
+    /// The conversations that a v1 client follows.
+    pub(crate) subscriptions: Subscriptions,
     pulse: Arc<Pulse>,
     /// A permit for each reply that may be under way.
     in_flight: Arc<Semaphore>,
     replies: Mutex<Vec<GenerationId>>,
+}
+
+/// The two kinds of client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// No subprotocol: the web client of the TypeScript Slipstream.
+    Compat,
+    /// `slipstream.v1`.
+    V1,
 }
 
 /// A reply that is under way on a socket, until this is dropped.
@@ -55,6 +72,13 @@ impl Socket {
         self.pulse.outbox.frame(frame, None);
     }
 
+    /// Tells why a frame was not carried out; the operator finds it under the same id in the log.
+    pub(crate) fn refuse(&self, request_id: Uuid, refusal: Refusal) {
+        let Refusal { code, message, retry_after_ms } = refusal;
+        tracing::debug!(%request_id, code = code.as_str(), "a frame was refused");
+        self.frame(&ServerFrame::Error(ErrorFrame { code, message, request_id, retry_after_ms }));
+    }
+
     /// Puts the last frames of a reply; [`Reply::ended`] tells when the very last has been written.
     pub(crate) fn end_reply(&self, frames: &[ServerFrame], reply: &Arc<Reply>) {
         if let Some((last, before)) = frames.split_last() {
@@ -68,6 +92,11 @@ impl Socket {
     /// Puts output of a reply.
     pub(crate) fn delta(&self, delta: Delta) {
         self.pulse.outbox.delta(delta);
+    }
+
+    /// Puts live output of an ordered reply.
+    pub(crate) fn ordered(&self, delta: Delta) -> Put {
+        self.pulse.outbox.ordered(delta)
     }
 
     /// Waits until there is room for more than a delta, or the socket has ended. Cancel-safe.
@@ -98,6 +127,11 @@ impl Socket {
     ) -> UnderWay {
         lock(&self.replies).push(generation);
         UnderWay { socket: self.clone(), generation, _permit: permit }
+    }
+
+    /// Ends it because its client must come back to see what it missed.
+    pub(crate) fn must_come_back(&self) {
+        self.end(End::Ours(Close::UNAVAILABLE));
     }
 
     fn end(&self, end: End) {

@@ -2,10 +2,11 @@
 //!
 //! One read model a file, [`conversations`], [`transcript`], [`generations`]: its `apply`, its queries, its SQL.
 //! The [`Runner`] fills them, each event exactly once. [`follow`] reads the log as it grows without a checkpoint,
-//! [`wait_for`] reads your writes, [`generation_log`], [`young_history`] and [`history_from_log`] tell a generation and a conversation's
+//! [`wait_for`] reads your writes, [`generation_log`], [`conversation_log`], [`young_history`] and [`history_from_log`] tell a generation and a conversation's
 //! history from the log alone, and [`StreamState`] is the port of the fast tier. Writes nothing but read models:
 //! events are `commands`' alone.
 
+mod conversation_log;
 pub mod conversations;
 mod error;
 mod follow;
@@ -22,6 +23,7 @@ mod stream_state;
 pub mod transcript;
 mod wait;
 
+pub use conversation_log::{ConversationLog, Versioned, conversation_events, conversation_log};
 pub use conversations::Conversations;
 pub use error::QueryError;
 pub use follow::{Follow, FollowError, follow};

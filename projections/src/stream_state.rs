@@ -24,6 +24,19 @@ pub struct Output {
     pub thinking_ms: Option<u64>,
 }
 
+impl Output {
+    /// Joins `next` to this output when it is its neighbour ([`Run::try_merge`]); gives it back otherwise.
+    ///
+    /// # Errors
+    /// `next` itself, unchanged, when the two cannot be one.
+    pub fn try_merge(&mut self, next: Self) -> Result<(), Self> {
+        let Self { run, thinking_ms } = next;
+        self.run.try_merge(run).map_err(|run| Self { run, thinking_ms })?;
+        self.thinking_ms = thinking_ms;
+        Ok(())
+    }
+}
+
 /// Where a compat socket stands, so that the socket that replaces it can go on from there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompatCursor {

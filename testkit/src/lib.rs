@@ -8,7 +8,9 @@ pub mod laws;
 pub mod replay;
 #[cfg(feature = "scripted")]
 mod scripted;
+pub mod v1_client;
 
 pub use database::TestDatabase;
 #[cfg(feature = "scripted")]
 pub use scripted::{Line, ScriptedProvider};
+pub use v1_client::V1Client;

@@ -11,10 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::stream::{Listening, Stream};
+use super::listening::Listening;
+use super::reader::Reader;
+use super::stream::Stream;
 use super::viewer::Viewer;
 use crate::protocol::{
-    ChatChunk, ChatError, ChatFrame, ChatHead, ChatRequest, ErrorCode, Given, ServerFrame, Where,
+    ChatChunk, ChatError, ChatFrame, ChatHead, ChatRequest, ErrorCode, Extras, Given, ServerFrame, Where,
 };
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -29,7 +31,7 @@ pub(crate) async fn chat(
     permit: OwnedSemaphorePermit,
     posting: oneshot::Sender<()>,
 ) {
-    let ChatFrame { given, request } = frame;
+    let ChatFrame { given, request, extras: _ } = frame;
     let request_id = shared.ids.uuid();
     let asked = post(&shared, &socket, request.map_err(Refusal::from));
     match asked.instrument(tracing::info_span!("chat", request.id = %request_id)).await {
@@ -40,12 +42,15 @@ pub(crate) async fn chat(
             let stream = Stream {
                 id: shared.ids.uuid(),
                 under_way: socket.under_way(posted.generation_id, permit),
+                reader: Reader::new(
+                    shared.tiers.clone(),
+                    posted.generation_id,
+                    Viewer::at(Epoch::FIRST, Seq::START),
+                ),
                 shared,
                 socket,
                 listening,
                 conversation: posted.conversation_id,
-                generation: posted.generation_id,
-                viewer: Viewer::at(Epoch::FIRST, Seq::START),
                 reply: Reply::new(head, Seq::START),
             };
             drop(posting);
@@ -73,6 +78,7 @@ pub(crate) fn refuse_chat(socket: &Socket, head: &Arc<ChatHead>, refusal: Refusa
         stop_reason: Some(code.as_str().to_owned()),
         usage: None,
         done: true,
+        end: None,
     }));
 }
 
@@ -87,29 +93,47 @@ async fn post(
     socket: &Socket,
     request: Result<ChatRequest, Refusal>,
 ) -> Result<(Listening, Posted, Arc<ChatHead>, Option<SystemPrompt>), Refusal> {
-    let ChatRequest { conversation, content, provider, model, system_prompt, params } = request?;
+    let extras = Extras { client_message_id: None, parent_message_id: None, on_busy: OnBusy::Reject };
+    let request = post_request(shared, socket.user, request?, extras)?;
+    let id = request.conversation.id();
+    let listening = Listening::to(shared, id).await;
+    let head = head_of(socket.user, id, &request.provider, &request.model, request.params);
+    let system_prompt = request.system_prompt.clone();
+    let posted = post_message(&shared.app, request).await?;
+    Ok((listening, posted, head, system_prompt))
+}
+
+/// The use case's request out of a client's.
+///
+/// # Errors
+/// The catalogue does not know the provider or the model.
+pub(super) fn post_request(
+    shared: &Shared,
+    actor: UserId,
+    request: ChatRequest,
+    extras: Extras,
+) -> Result<PostRequest, Refusal> {
+    let ChatRequest { conversation, content, provider, model, system_prompt, params } = request;
+    let Extras { client_message_id, parent_message_id, on_busy } = extras;
     let (provider, model) = shared.catalogue.resolve(&provider, model.as_deref())?;
-    let place = match conversation {
+    let conversation = match conversation {
         Where::NewChat => Place::New(shared.app.new_conversation_id()),
         Where::Conversation(id) => Place::In(id),
     };
-    let listening = Listening::to(shared, place.id()).await;
-    let head = head_of(socket.user, place.id(), &provider, &model, params);
-    let request = PostRequest {
-        actor: socket.user,
-        conversation: place,
-        client_message_id: None,
-        parent_message_id: None,
-        attachment_ids: Vec::new(),
+    let attachment_ids = Vec::new();
+    Ok(PostRequest {
+        actor,
+        conversation,
+        client_message_id,
+        parent_message_id,
+        attachment_ids,
         content,
         provider,
         model,
         params,
-        system_prompt: system_prompt.clone(),
-        on_busy: OnBusy::Reject,
-    };
-    let posted = post_message(&shared.app, request).await?;
-    Ok((listening, posted, head, system_prompt))
+        system_prompt,
+        on_busy,
+    })
 }
 
 /// The head of every frame of a reply.

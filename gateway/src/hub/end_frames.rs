@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use slipstream_domain::event::Terminal;
 use slipstream_domain::{ErrorClass, TerminalStatus};
+use slipstream_projections::GenerationLog;
 
+use super::ordered_reply::Facts;
 use super::tiers::Missing;
-use crate::protocol::{ChatChunk, ChatError, ChatHead, ChatResponse, ServerFrame};
+use crate::protocol::{ChatChunk, ChatError, ChatHead, ChatResponse, EndOfReply, ServerFrame};
 
 /// The frames that end a reply: `whole` is all of its output.
 pub(super) fn end_frames(
@@ -26,6 +28,7 @@ pub(super) fn end_frames(
             thinking_duration: terminal.thinking_ms.or(whole.thinking_ms),
             usage,
             done: true,
+            end: None,
         })];
     }
     let message = explain(status, terminal);
@@ -38,8 +41,51 @@ pub(super) fn end_frames(
             stop_reason: Some(status.as_str().to_owned()),
             usage,
             done: true,
+            end: None,
         }),
     ]
+}
+
+/// The frame that ends a reply for a v1 client, which is shown the status and needs no text in place of one; `None` while
+/// it has not ended. `version` is the conversation's with the reply in it.
+pub(super) fn ordered_end(facts: &Facts, told: &GenerationLog, version: i64) -> Option<ServerFrame> {
+    let (status, terminal) = told.terminal.as_ref()?;
+    let content = terminal.content.open();
+    let end = EndOfReply {
+        generation_id: facts.generation,
+        message_id: facts.message,
+        epoch: told.epoch(),
+        final_seq: terminal.final_seq,
+        status: *status,
+        finish_reason: terminal.finish_reason.clone(),
+        token_usage: terminal.usage,
+        cost: terminal.cost.clone(),
+        citations: content.map(|content| content.citations.clone()).unwrap_or_default(),
+        version,
+        digest: content.map(|content| content.digest.clone()),
+    };
+    let usage = terminal.usage.map(|usage| usage.total);
+    if *status == TerminalStatus::Failed {
+        return Some(ServerFrame::ChatError(ChatError {
+            head: facts.head.clone(),
+            message: explain(*status, terminal),
+            stop_reason: Some(status.as_str().to_owned()),
+            usage,
+            done: true,
+            end: Some(end),
+        }));
+    }
+    let mut whole = Missing::default();
+    told.outputs.iter().for_each(|output| whole.add(&output.run, output.thinking_ms));
+    Some(ServerFrame::ChatResponse(ChatResponse {
+        head: facts.head.clone(),
+        chunk: whole.text,
+        thinking_text: Some(whole.thinking).filter(|thinking| !thinking.is_empty()),
+        thinking_duration: terminal.thinking_ms.or(whole.thinking_ms),
+        usage,
+        done: true,
+        end: Some(end),
+    }))
 }
 
 /// What a person should know of a reply without a text, or of one that failed.

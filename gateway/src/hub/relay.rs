@@ -1,16 +1,16 @@
-//! What sockets ask beside replies: to stop one, and to tell the user's other sockets that somebody types.
+//! What sockets hear beside replies: that somebody types, and, on v1, that the user's conversations come, go and are named.
 
 use std::sync::Arc;
 
-use slipstream_commands::ports::{BusEvent, LiveMessage, Subject};
-use slipstream_commands::{cancel_conversation, cancel_generation};
-use slipstream_domain::{ConversationId, GenerationId};
-use slipstream_projections::generations;
+use slipstream_commands::ports::{BusEvent, LiveMessage, Subject, Subscription};
+use slipstream_domain::{ConversationId, UserId};
+use slipstream_projections::conversation_events;
 
-use crate::protocol::{CancelTarget, ServerFrame};
-use crate::refusal::Refusal;
+use super::event_frames::event_frame;
+use super::news::{Listed, Watch};
+use crate::protocol::ServerFrame;
 use crate::shared::Shared;
-use crate::socket::Socket;
+use crate::socket::{Socket, Speaks};
 
 /// Tells the user's other sockets, in whatever process, that the user types. Nobody else listens there.
 pub(crate) async fn typing(shared: &Shared, socket: &Socket, conversation: ConversationId) {
@@ -18,58 +18,75 @@ pub(crate) async fn typing(shared: &Shared, socket: &Socket, conversation: Conve
     shared.app.bus().publish(Subject::User(socket.user), Arc::new(message)).await;
 }
 
-/// Passes on to a socket what its user's other sockets tell, for as long as the socket lives.
+/// Passes on to a socket what its user's other sockets tell, and what the log tells of the user's conversations, for as
+/// long as the socket lives.
 pub(crate) async fn relay_to(shared: &Shared, socket: &Socket) {
-    let mut told = match shared.app.bus().subscribe(Subject::User(socket.user)).await {
-        Ok(told) => told,
-        Err(error) => {
-            tracing::warn!(%error, "a socket does not hear of its user's others");
-            return std::future::pending().await;
-        }
+    let mut list = match socket.speaks {
+        Speaks::Compat => None,
+        Speaks::V1 => Some(shared.news.watch_list(socket.user)),
     };
-    while let Some(event) = told.next().await {
-        let BusEvent::Message(message) = event else { continue };
-        match *message {
-            LiveMessage::Typing { conversation, user, connection } if connection != socket.id => {
-                socket.frame(&ServerFrame::Typing { conversation_id: conversation, user_id: user });
-            }
-            LiveMessage::Typing { .. }
-            | LiveMessage::Output { .. }
-            | LiveMessage::Beat { .. }
-            | LiveMessage::Cancel { .. } => {}
+    let told = shared.app.bus().subscribe(Subject::User(socket.user)).await;
+    let mut told =
+        told.inspect_err(|error| tracing::warn!(%error, "a socket does not hear of its user's others")).ok();
+    loop {
+        tokio::select! {
+            listed = next_listed(list.as_mut()) => match listed {
+                Some(listed) => tell_listed(shared, socket, listed).await,
+                // The client reads the list anew when it is back.
+                None => return socket.must_come_back(),
+            },
+            event = next_told(told.as_mut()) => match event {
+                Some(BusEvent::Message(message)) => tell(socket, &message),
+                Some(BusEvent::Lagged) => {}
+                // The bus is gone; the socket is not.
+                None => told = None,
+            },
         }
     }
-    // The bus is gone; the socket is not.
-    std::future::pending::<()>().await;
 }
 
-/// Stops replies. Their terminal frames follow from the log, wherever they are shown; stopping what is over is no error.
-///
-/// # Errors
-/// `not_found` for what is not the user's; what stops a use case.
-pub(crate) async fn cancel(shared: &Shared, socket: &Socket, target: CancelTarget) -> Result<(), Refusal> {
-    match target {
-        CancelTarget::Generation(id) => {
-            cancel_generation(&shared.app, socket.user, id).await?;
+fn tell(socket: &Socket, message: &LiveMessage) {
+    match message {
+        LiveMessage::Typing { conversation, user, connection } if *connection != socket.id => {
+            socket.frame(&ServerFrame::Typing { conversation_id: *conversation, user_id: *user });
         }
-        CancelTarget::Conversation(id) => {
-            cancel_conversation(&shared.app, socket.user, id).await?;
-        }
-        CancelTarget::All => {
-            // The read model may not have the newest ones yet; those that this socket asked for are known here.
-            let mut all: Vec<GenerationId> = socket.replies();
-            let running = generations::running_of(&shared.models, socket.user).await?;
-            all.extend(running.into_iter().map(|running| running.generation));
-            all.sort_unstable();
-            all.dedup();
-            let mut first = Ok(());
-            for id in all {
-                // One that cannot be stopped must not keep the others going.
-                let cancelled = cancel_generation(&shared.app, socket.user, id).await;
-                first = first.and(cancelled.map(drop).map_err(Refusal::from));
+        LiveMessage::Typing { .. }
+        | LiveMessage::Output { .. }
+        | LiveMessage::Beat { .. }
+        | LiveMessage::Cancel { .. } => {}
+    }
+}
+
+/// A conversation that the socket follows tells its events itself, in order.
+async fn tell_listed(shared: &Shared, socket: &Socket, listed: Listed) {
+    let Listed { conversation, version } = listed;
+    if socket.subscriptions.get(conversation).is_some_and(|ticket| ticket.tells(version)) {
+        return;
+    }
+    match conversation_events(&shared.tiers.log, conversation, version - 1).await {
+        Ok(events) => {
+            if let Some(event) = events.iter().find(|event| event.version == version) {
+                socket.room().await;
+                socket.frame(&event_frame(conversation, version, &event.event));
             }
-            first?;
+        }
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, %conversation, "its news cannot be read");
+            socket.must_come_back();
         }
     }
-    Ok(())
+}
+
+async fn next_listed(list: Option<&mut Watch<UserId, Listed>>) -> Option<Listed> {
+    match list {
+        Some(list) => list.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_told(told: Option<&mut Box<dyn Subscription>>) -> Option<BusEvent> {
+    match told {
+        Some(told) => told.next().await,
+        None => std::future::pending().await,
+    }
 }

@@ -4,20 +4,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use slipstream_commands::ports::{BusEvent, LiveMessage, Subject, Subscription};
+use slipstream_commands::ports::{BusEvent, LiveMessage};
 use slipstream_domain::event::Terminal;
-use slipstream_domain::{ConversationId, Epoch, GenerationId, Part, Seq, TerminalStatus};
+use slipstream_domain::{ConversationId, Part, Seq, TerminalStatus};
 use slipstream_projections::{
-    CloseKind, CompatCursor, GenerationLog, QueryError, Transcript, Waited, generation_log, wait_for,
+    CloseKind, CompatCursor, GenerationLog, Output, QueryError, Transcript, Waited, generation_log, wait_for,
 };
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 use uuid::Uuid;
 
 use super::chat::refuse_chat;
 use super::end_frames::end_frames;
-use super::ends::{Signal, Watch};
+use super::listening::{Heard, Listening};
+use super::news::Signal;
+use super::reader::{Piece, Reader};
 use super::tiers::Missing;
-use super::viewer::{Step, Viewer};
 use crate::meters;
 use crate::protocol::ErrorCode;
 use crate::refusal::Refusal;
@@ -26,21 +27,9 @@ use crate::socket::{Delta, Reply, Socket, UnderWay};
 
 /// How often it is noted where the socket stands, changed or not: a note that is not renewed is a dead gateway's.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
-/// After so many of these without a word the log is asked: hints may be lost, the log is not.
-const SILENT_NOTES: u32 = 15;
-/// How long the terminal frame waits for the transcript (`04-streaming-and-resume`, "Ends").
-const TRANSCRIPT_PATIENCE: Duration = Duration::from_secs(2);
 /// How often, and how far apart, the log is asked for an end that it has announced.
 const END_TRIES: u32 = 30;
 const END_PAUSE: Duration = Duration::from_secs(1);
-
-/// Everything about a conversation that may change while one reads it. Taken before anything is asked of the
-/// conversation, so that nothing is missed.
-pub(super) struct Listening {
-    watch: Watch,
-    /// `None` when the bus does not answer: then the tiers below it are asked each second.
-    live: Option<Box<dyn Subscription>>,
-}
 
 /// A reply on its way to a socket.
 pub(super) struct Stream {
@@ -48,8 +37,7 @@ pub(super) struct Stream {
     pub(super) socket: Arc<Socket>,
     pub(super) listening: Listening,
     pub(super) conversation: ConversationId,
-    pub(super) generation: GenerationId,
-    pub(super) viewer: Viewer,
+    pub(super) reader: Reader,
     pub(super) reply: Arc<Reply>,
     /// The socket's book of it.
     #[expect(dead_code, reason = "it is struck out when it is dropped")]
@@ -59,8 +47,7 @@ pub(super) struct Stream {
 }
 
 enum Wake {
-    Live(Option<BusEvent>),
-    Signal(Signal),
+    Heard(Heard),
     Note,
     SocketEnded(CloseKind),
 }
@@ -70,16 +57,6 @@ enum Wake {
 enum Then {
     GoOn,
     Over,
-}
-
-impl Listening {
-    pub(super) async fn to(shared: &Shared, conversation: ConversationId) -> Self {
-        let watch = shared.ends.watch(conversation);
-        let live = shared.app.bus().subscribe(Subject::Conversation(conversation)).await;
-        let live =
-            live.inspect_err(|error| tracing::warn!(%error, "a reply is followed without the bus")).ok();
-        Self { watch, live }
-    }
 }
 
 impl Stream {
@@ -93,29 +70,33 @@ impl Stream {
         }
         let mut notes = tokio::time::interval(NOTE_EVERY);
         notes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut silent = 0;
+        let mut heard_at = Instant::now();
         loop {
             let wake = tokio::select! {
                 biased;
                 end = self.socket.ended() => Wake::SocketEnded(end.kind()),
-                signal = self.listening.watch.next() => Wake::Signal(signal),
-                event = next_live(self.listening.live.as_mut()) => Wake::Live(event),
+                heard = self.listening.next() => Wake::Heard(heard),
                 _ = notes.tick() => Wake::Note,
             };
             let then = match wake {
                 Wake::SocketEnded(kind) => return self.note(Some(kind)).await,
-                Wake::Live(event) => {
-                    silent = 0;
+                Wake::Heard(Heard::Live(event)) => {
+                    heard_at = Instant::now();
                     self.live(event).await;
                     Then::GoOn
                 }
-                Wake::Signal(Signal::Ended(ended)) if ended == self.generation => self.end().await,
-                Wake::Signal(Signal::Ended(_)) => Then::GoOn,
-                Wake::Signal(Signal::Look) => self.look().await.unwrap_or(Then::GoOn),
+                Wake::Heard(Heard::Signal(Signal::Ended(ended))) if ended == self.reader.generation() => {
+                    self.end().await
+                }
+                Wake::Heard(Heard::Signal(Signal::Ended(_) | Signal::Changed)) => Then::GoOn,
+                Wake::Heard(Heard::Signal(Signal::Look)) => self.look().await.unwrap_or(Then::GoOn),
                 Wake::Note => {
-                    silent += 1;
                     self.note(None).await;
-                    let unheard = silent % SILENT_NOTES == 0 || self.listening.live.is_none();
+                    let silent = heard_at.elapsed() >= self.shared.settings.look_every;
+                    let unheard = silent || !self.listening.is_live();
+                    if silent {
+                        heard_at = Instant::now();
+                    }
                     let then = if unheard { self.look().await } else { None };
                     then.unwrap_or(Then::GoOn)
                 }
@@ -126,48 +107,26 @@ impl Stream {
         }
     }
 
-    async fn live(&mut self, event: Option<BusEvent>) {
-        let message = match event {
-            Some(BusEvent::Message(message)) => message,
-            Some(BusEvent::Lagged) => return self.catch_up(self.viewer.epoch()).await,
-            None => {
-                self.listening.live = None;
-                return;
-            }
-        };
-        match &*message {
-            LiveMessage::Output { generation, epoch, run, thinking_ms } if *generation == self.generation => {
-                let mut step = self.viewer.take(*epoch, run.clone());
-                if matches!(step, Step::Gap | Step::NewEpoch) {
-                    self.catch_up(*epoch).await;
-                    step = self.viewer.take(*epoch, run.clone());
-                }
-                // What is still a gap is filled when the next output or beat tells of it again.
-                if let Step::Next(new) = step {
-                    let to = new.to();
-                    self.send(new.part, new.text, *thinking_ms, to);
+    async fn live(&mut self, event: BusEvent) {
+        match event {
+            BusEvent::Message(message) => {
+                let pieces = self.reader.live(&message).await;
+                match (pieces.as_slice(), &*message) {
+                    // No more than what was heard, as nearly always: it need not wait for room.
+                    (
+                        [Piece::Output(Output { run, thinking_ms })],
+                        LiveMessage::Output { run: heard, .. },
+                    ) if run.count() <= heard.count() => {
+                        self.send(run.part, run.text.clone(), *thinking_ms, run.to());
+                    }
+                    (pieces, _) => self.send_all(pieces).await,
                 }
             }
-            LiveMessage::Beat { generation, epoch, seq } if *generation == self.generation => {
-                if self.viewer.is_behind(*epoch, *seq) {
-                    self.catch_up(*epoch).await;
-                }
+            BusEvent::Lagged => {
+                let missing = self.reader.catch_up(self.reader.viewer().epoch()).await;
+                self.send_all(&missing).await;
             }
-            LiveMessage::Output { .. }
-            | LiveMessage::Beat { .. }
-            | LiveMessage::Cancel { .. }
-            | LiveMessage::Typing { .. } => {}
         }
-    }
-
-    /// Sends what is missing, as far as it can be found now. `heard` is the newest epoch heard of.
-    pub(super) async fn catch_up(&mut self, heard: Epoch) {
-        let mut missing = Missing::default();
-        let filled = self.shared.tiers.fill(self.generation, heard, &mut self.viewer, &mut missing).await;
-        if let Err(error) = filled {
-            tracing::warn!(error = &error as &dyn std::error::Error, generation = %self.generation, "output is missing");
-        }
-        self.send_missing(missing).await;
     }
 
     /// The end was announced: asks the log until it tells.
@@ -187,10 +146,10 @@ impl Stream {
 
     /// Asks the log once how the reply stands; `None` when it does not answer.
     async fn look(&mut self) -> Option<Then> {
-        match generation_log(&self.shared.tiers.log, self.generation).await {
+        match generation_log(&self.shared.tiers.log, self.reader.generation()).await {
             Ok(told) => Some(self.take_in(&told).await),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, generation = %self.generation, "a reply cannot be read");
+                tracing::warn!(error = &error as &dyn std::error::Error, generation = %self.reader.generation(), "a reply cannot be read");
                 match error {
                     QueryError::Unavailable(_) => None,
                     QueryError::Unreadable(_) => Some(self.give_up()),
@@ -208,9 +167,8 @@ impl Stream {
     }
 
     async fn take_in(&mut self, told: &GenerationLog) -> Then {
-        let mut missing = Missing::default();
-        self.shared.tiers.fill_from(told, self.generation, &mut self.viewer, &mut missing).await;
-        self.send_missing(missing).await;
+        let missing = self.reader.take_in(told).await;
+        self.send_all(&missing).await;
         match &told.terminal {
             Some((status, terminal)) => self.finish(told, *status, terminal).await,
             None => Then::GoOn,
@@ -223,8 +181,8 @@ impl Stream {
         // The append that ends a generation records the conversation's reply right after it.
         let recorded = told.last_position.next();
         let (log, conversation) = (self.shared.tiers.log.clone(), self.conversation);
-        let projected =
-            async move { wait_for::<Transcript>(&log, conversation, recorded, TRANSCRIPT_PATIENCE).await };
+        let patience = self.shared.settings.transcript_patience;
+        let projected = async move { wait_for::<Transcript>(&log, conversation, recorded, patience).await };
         match self.noting(projected).await {
             Waited::Reached | Waited::Parked => {}
             Waited::TimedOut => meters::terminal_wait_timed_out(),
@@ -237,23 +195,33 @@ impl Stream {
         self.noting(async move { written(&reply, socket.ended()).await }).await
     }
 
-    async fn send_missing(&mut self, missing: Missing) {
+    /// A compat client cannot take back what it was shown, so of a reset it sees what comes after.
+    async fn send_all(&mut self, pieces: &[Piece]) {
+        let mut missing = Missing::default();
+        for piece in pieces {
+            match piece {
+                Piece::Output(output) => missing.add(&output.run, output.thinking_ms),
+                Piece::Reset(_) => {}
+            }
+        }
         if missing == Missing::default() {
             return;
         }
         self.room().await;
+        let to = self.reader.viewer().seq();
         let Missing { text, thinking, thinking_ms } = missing;
         if !thinking.is_empty() {
             // Only the text, which is written after it, says how far the client is.
-            let to = if text.is_empty() { self.viewer.seq() } else { Seq::START };
-            self.send(Part::Thinking, thinking, thinking_ms, to);
+            let thought_to = if text.is_empty() { to } else { Seq::START };
+            self.send(Part::Thinking, thinking, thinking_ms, thought_to);
         }
-        self.send(Part::Text, text, thinking_ms, self.viewer.seq());
+        self.send(Part::Text, text, thinking_ms, to);
     }
 
     fn send(&self, part: Part, text: String, thinking_ms: Option<u64>, to: Seq) {
         if !text.is_empty() {
-            self.socket.delta(Delta { reply: self.reply.clone(), part, text, thinking_ms, to });
+            let (from, offset) = (Seq::START, 0);
+            self.socket.delta(Delta { reply: self.reply.clone(), part, text, thinking_ms, from, to, offset });
         }
     }
 
@@ -280,7 +248,7 @@ impl Stream {
             connection: self.id,
             socket: self.socket.id,
             fingerprint: self.socket.fingerprint,
-            generation: self.generation,
+            generation: self.reader.generation(),
             conversation: self.conversation,
             seq: self.reply.written(),
             closed,
@@ -305,13 +273,6 @@ async fn written<T>(reply: &Reply, socket_ended: impl Future<Output = T>) -> The
         biased;
         () = reply.ended() => Then::Over,
         _ = socket_ended => Then::GoOn,
-    }
-}
-
-async fn next_live(live: Option<&mut Box<dyn Subscription>>) -> Option<BusEvent> {
-    match live {
-        Some(live) => live.next().await,
-        None => std::future::pending().await,
     }
 }
 

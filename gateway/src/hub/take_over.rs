@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use slipstream_domain::{Epoch, Generation, Seq, Timestamp};
+use slipstream_domain::{Seq, Timestamp};
 use slipstream_projections::{CloseKind, CompatCursor, GenerationLog, QueryError, generation_log};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use super::chat::head_of;
-use super::stream::{Listening, Stream};
+use super::listening::Listening;
+use super::reader::Reader;
+use super::stream::Stream;
 use super::viewer::Viewer;
 use crate::shared::Shared;
 use crate::socket::{Reply, Socket};
@@ -110,6 +112,8 @@ async fn resume(
     let Some(request) = told.state.request() else { return Ok(None) };
     let asked = &request.asked;
     let head = head_of(socket.user, cursor.conversation, &asked.provider, &asked.model, asked.params);
+    // A cursor does not say which epoch it is of. What a compat client has of an earlier one holds in the current one, but
+    // for what was shown and never recorded, and that cannot be taken back from it.
     let stream = Stream {
         id: shared.ids.uuid(),
         under_way: socket.under_way(cursor.generation, permit),
@@ -117,21 +121,10 @@ async fn resume(
         socket: socket.clone(),
         listening,
         conversation: cursor.conversation,
-        generation: cursor.generation,
-        viewer: Viewer::at(epoch_of(&told), seq),
+        reader: Reader::new(shared.tiers.clone(), cursor.generation, Viewer::at(told.epoch(), seq)),
         reply: Reply::new(head, seq),
     };
     Ok(Some((stream, told)))
-}
-
-/// The current epoch. A cursor does not say which one it is of; what a compat client has of an earlier one holds in
-/// this one, but for what was shown and never recorded, and that cannot be taken back from it.
-fn epoch_of(told: &GenerationLog) -> Epoch {
-    match &told.state {
-        Generation::Unknown | Generation::Requested(_) => Epoch::FIRST,
-        Generation::Streaming(_, made) => made.epoch,
-        Generation::Ended { made, .. } => made.as_ref().map_or(Epoch::FIRST, |made| made.epoch),
-    }
 }
 
 fn before(now: Timestamp, long: Duration) -> Timestamp {

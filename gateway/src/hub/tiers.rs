@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use slipstream_domain::{Epoch, Generation, GenerationId, Part, Run, Seq};
+use slipstream_domain::{Epoch, GenerationId, Part, Run, Seq};
 use slipstream_projections::{
     EventLog, GenerationLog, Output, QueryError, StreamKey, StreamState, generation_log,
 };
 
+use super::reader::{Piece, Reset, offsets_at, push};
 use super::viewer::{Step, Viewer};
 use crate::meters;
 
@@ -35,26 +36,6 @@ impl Missing {
         }
         self.thinking_ms = thinking_ms.or(self.thinking_ms);
     }
-
-    /// Takes in what of `outputs` comes next for `viewer`; whether there was no hole before any of it.
-    fn add_all(&mut self, viewer: &mut Viewer, outputs: Vec<Output>, tier: &'static str) -> bool {
-        let (epoch, before) = (viewer.epoch(), viewer.seq());
-        let mut whole = true;
-        for Output { run, thinking_ms } in outputs {
-            match viewer.take(epoch, run) {
-                Step::Old => {}
-                Step::Next(new) => self.add(&new, thinking_ms),
-                Step::Gap | Step::NewEpoch => {
-                    whole = false;
-                    break;
-                }
-            }
-        }
-        if viewer.seq() > before {
-            meters::repair(tier);
-        }
-        whole
-    }
 }
 
 impl Tiers {
@@ -63,19 +44,19 @@ impl Tiers {
     ///
     /// # Errors
     /// The log was needed and did not answer. The viewer stands where it stood, or after what the stream state gave,
-    /// which is in `missing`.
+    /// which is in `pieces`.
     pub(super) async fn fill(
         &self,
         id: GenerationId,
         heard: Epoch,
         viewer: &mut Viewer,
-        missing: &mut Missing,
+        pieces: &mut Vec<Piece>,
     ) -> Result<(), QueryError> {
-        if heard <= viewer.epoch() && self.fill_hot(id, viewer, missing).await {
+        if heard <= viewer.epoch() && self.fill_hot(id, viewer, pieces).await {
             return Ok(());
         }
         let told = generation_log(&self.log, id).await?;
-        self.fill_from(&told, id, viewer, missing).await;
+        self.fill_from(&told, id, viewer, pieces).await;
         Ok(())
     }
 
@@ -86,28 +67,23 @@ impl Tiers {
         told: &GenerationLog,
         id: GenerationId,
         viewer: &mut Viewer,
-        missing: &mut Missing,
+        pieces: &mut Vec<Piece>,
     ) {
-        let made = match &told.state {
-            Generation::Unknown | Generation::Requested(_) => None,
-            Generation::Streaming(_, made) => Some(made),
-            Generation::Ended { made, .. } => made.as_ref(),
-        };
-        if let Some(made) = made.filter(|made| made.epoch > viewer.epoch()) {
-            let cut = made.reset_point(viewer.epoch(), viewer.seq()).unwrap_or(Seq::START);
-            viewer.reset(made.epoch, cut);
+        if let Some(reset) = reset(told, *viewer) {
+            viewer.reset(reset.epoch, reset.seq);
+            pieces.push(Piece::Reset(reset));
         }
-        missing.add_all(viewer, told.outputs.clone(), "log");
+        take_all(viewer, told.outputs.clone(), pieces, "log");
         if told.terminal.is_none() {
-            self.fill_hot(id, viewer, missing).await;
+            self.fill_hot(id, viewer, pieces).await;
         }
     }
 
     /// Whether the stream state had the stream and joined on to the viewer.
-    async fn fill_hot(&self, id: GenerationId, viewer: &mut Viewer, missing: &mut Missing) -> bool {
+    async fn fill_hot(&self, id: GenerationId, viewer: &mut Viewer, pieces: &mut Vec<Piece>) -> bool {
         let key = StreamKey { generation: id, epoch: viewer.epoch() };
         match self.state.read_after(key, viewer.seq()).await {
-            Ok(Some(outputs)) => missing.add_all(viewer, outputs, "hot"),
+            Ok(Some(outputs)) => take_all(viewer, outputs, pieces, "hot"),
             Ok(None) => false,
             Err(error) => {
                 tracing::warn!(%error, "the stream state does not answer");
@@ -115,4 +91,32 @@ impl Tiers {
             }
         }
     }
+}
+
+/// Where the text of a client in an earlier epoch is cut; `None` in the current one.
+pub(super) fn reset(told: &GenerationLog, viewer: Viewer) -> Option<Reset> {
+    let made = told.made().filter(|made| made.epoch > viewer.epoch())?;
+    let seq = made.reset_point(viewer.epoch(), viewer.seq()).unwrap_or(Seq::START);
+    let offset = offsets_at(&told.outputs, seq).unwrap_or_default();
+    Some(Reset { epoch: made.epoch, seq, offset })
+}
+
+/// Takes in what of `outputs` comes next for `viewer`; whether there was no hole before any of it.
+fn take_all(viewer: &mut Viewer, outputs: Vec<Output>, pieces: &mut Vec<Piece>, tier: &'static str) -> bool {
+    let (epoch, before) = (viewer.epoch(), viewer.seq());
+    let mut whole = true;
+    for Output { run, thinking_ms } in outputs {
+        match viewer.take(epoch, run) {
+            Step::Old => {}
+            Step::Next(run) => push(pieces, Output { run, thinking_ms }),
+            Step::Gap | Step::NewEpoch => {
+                whole = false;
+                break;
+            }
+        }
+    }
+    if viewer.seq() > before {
+        meters::repair(tier);
+    }
+    whole
 }

@@ -5,14 +5,14 @@ use slipstream_domain::{Epoch, Run, Seq};
 
 /// The place of a reader: it has everything up to `seq` as `epoch` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Viewer {
+pub(crate) struct Viewer {
     epoch: Epoch,
     seq: Seq,
 }
 
 /// What a piece of output means to a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// It has it, or it is of an owner that has been replaced.
     Old,
     /// This is what comes next; the reader stands after it now.
@@ -25,20 +25,20 @@ pub(super) enum Step {
 
 impl Viewer {
     /// A reader that has everything up to `seq`.
-    pub(super) const fn at(epoch: Epoch, seq: Seq) -> Self {
+    pub(crate) const fn at(epoch: Epoch, seq: Seq) -> Self {
         Self { epoch, seq }
     }
 
-    pub(super) const fn epoch(self) -> Epoch {
+    pub(crate) const fn epoch(self) -> Epoch {
         self.epoch
     }
 
-    pub(super) const fn seq(self) -> Seq {
+    pub(crate) const fn seq(self) -> Seq {
         self.seq
     }
 
     /// Takes output in, cut to what is new.
-    pub(super) fn take(&mut self, epoch: Epoch, run: Run) -> Step {
+    pub(crate) fn take(&mut self, epoch: Epoch, run: Run) -> Step {
         if epoch < self.epoch {
             return Step::Old;
         }
@@ -58,12 +58,12 @@ impl Viewer {
     }
 
     /// Whether an owner that stands at (epoch, seq) has something this reader has not.
-    pub(super) fn is_behind(self, epoch: Epoch, seq: Seq) -> bool {
+    pub(crate) fn is_behind(self, epoch: Epoch, seq: Seq) -> bool {
         epoch > self.epoch || (epoch == self.epoch && seq > self.seq)
     }
 
     /// Goes over to a later epoch, in which the reader's text holds up to `cut`.
-    pub(super) fn reset(&mut self, epoch: Epoch, cut: Seq) {
+    pub(crate) fn reset(&mut self, epoch: Epoch, cut: Seq) {
         *self = Self { epoch, seq: cut };
     }
 }

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use slipstream_domain::event::MessageContent;
 use slipstream_domain::values::clean_text;
 use slipstream_domain::{
-    ConversationId, MaxTokens, Params, Prompt, RequestMetadata, SystemPrompt, Temperature, TopP,
+    ConversationId, MaxTokens, MessageId, OnBusy, Params, Prompt, RequestMetadata, SystemPrompt, Temperature,
+    TopP,
 };
 
 use super::FrameError;
@@ -22,6 +23,19 @@ pub struct ChatFrame {
     pub given: Given,
     /// The request, if it is one.
     pub request: Result<ChatRequest, FrameError>,
+    /// What v1 adds; a compat client's is not looked at.
+    pub extras: Result<Extras, FrameError>,
+}
+
+/// What a v1 client may say of its message beside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extras {
+    /// Its own name of the message, 1 to 128 bytes: the same name of a user is accepted once.
+    pub client_message_id: Option<String>,
+    /// What the message follows; the conversation's leaf when absent.
+    pub parent_message_id: Option<MessageId>,
+    /// What to do while another reply is being made: wait for it, unless the client says otherwise.
+    pub on_busy: OnBusy,
 }
 
 /// What a client gave, as text to be repeated to it (cut to 128 characters each).
@@ -69,7 +83,41 @@ impl ChatFrame {
             provider: echo(fields.provider),
             model: echo(fields.model),
         };
-        Self { given, request: ChatRequest::parse(fields) }
+        Self { given, request: ChatRequest::parse(fields), extras: Extras::parse(fields) }
+    }
+}
+
+impl Extras {
+    fn parse(fields: &Fields<'_>) -> Result<Self, FrameError> {
+        let right_parent = "the id of a message of the conversation";
+        Ok(Self {
+            client_message_id: client_message_id(fields)?,
+            parent_message_id: optional(fields.parent_message_id, "parentMessageId", right_parent)?,
+            on_busy: on_busy(fields)?,
+        })
+    }
+}
+
+fn client_message_id(fields: &Fields<'_>) -> Result<Option<String>, FrameError> {
+    const MAX_BYTES: usize = 128;
+    let right = "a text of 1 to 128 bytes";
+    let name: Option<String> = optional(fields.client_message_id, "clientMessageId", right)?;
+    match name {
+        Some(name) if name.is_empty() || name.len() > MAX_BYTES => {
+            Err(FrameError::Field(format!("clientMessageId must be {right}")))
+        }
+        name => Ok(name),
+    }
+}
+
+fn on_busy(fields: &Fields<'_>) -> Result<OnBusy, FrameError> {
+    let right = "queue, replace or reject";
+    let word: Option<String> = optional(fields.on_busy, "onBusy", right)?;
+    match word.as_deref() {
+        None | Some("queue") => Ok(OnBusy::Queue),
+        Some("replace") => Ok(OnBusy::Replace),
+        Some("reject") => Ok(OnBusy::Reject),
+        Some(_) => Err(FrameError::Field(format!("onBusy must be {right}"))),
     }
 }
 
@@ -248,6 +296,29 @@ mod tests {
             message(parse(r#"{"prompt":"hello","provider":"openai"}"#))
                 .starts_with("conversationId is missing")
         );
+    }
+
+    #[test]
+    fn what_v1_adds_is_looked_at_by_itself() {
+        let extras = |fields: &str| {
+            let text = format!("{{\"type\":\"ai_chat_request\"{fields}}}");
+            ChatFrame::parse(&Fields::find(&text).unwrap()).extras.map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            extras(""),
+            Ok(Extras { client_message_id: None, parent_message_id: None, on_busy: OnBusy::Queue })
+        );
+        assert_eq!(extras(r#","onBusy":"replace""#).unwrap().on_busy, OnBusy::Replace);
+        let long = format!(r#","clientMessageId":"{}""#, "x".repeat(129));
+        for (fields, wanted) in [
+            (r#","clientMessageId":"" "#, "clientMessageId must be a text of 1 to 128 bytes"),
+            (long.as_str(), "clientMessageId must be"),
+            (r#","clientMessageId":7"#, "clientMessageId must be"),
+            (r#","parentMessageId":"x""#, "parentMessageId must be the id of a message"),
+            (r#","onBusy":"wait""#, "onBusy must be queue, replace or reject"),
+        ] {
+            assert!(extras(fields).unwrap_err().starts_with(wanted), "{fields}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use slipstream_domain::{ConversationId, GenerationId};
 
 use super::fields::{Fields, echo, optional, required};
-use super::{ChatFrame, FrameError};
+use super::{ChatFrame, FrameError, Subscribe};
 
 /// A frame from a client.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub enum ClientFrame {
     Typing(ConversationId),
     /// `ping`.
     Ping,
+    /// `subscribe`; v1 only.
+    Subscribe(Subscribe),
+    /// `unsubscribe`; v1 only.
+    Unsubscribe(ConversationId),
     /// A frame about files or images, which this server does not take yet.
     NotOffered(Box<NotOffered>),
 }
@@ -60,11 +64,13 @@ pub enum NotOfferedKind {
 }
 
 /// Every type a client may send.
-pub(super) const KNOWN_TYPES: [&str; 16] = [
+pub(super) const KNOWN_TYPES: [&str; 18] = [
     "ai_chat_request",
     "ai_chat_cancel",
     "typing",
     "ping",
+    "subscribe",
+    "unsubscribe",
     "asset_attached",
     "asset_paste",
     "asset_upload_prepare",
@@ -94,6 +100,10 @@ impl ClientFrame {
                 required(fields.conversation_id, "conversationId", RIGHT_CONVERSATION).map(Self::Typing)
             }
             "ping" => Ok(Self::Ping),
+            "subscribe" => Subscribe::parse(&fields).map(Self::Subscribe),
+            "unsubscribe" => {
+                required(fields.conversation_id, "conversationId", RIGHT_CONVERSATION).map(Self::Unsubscribe)
+            }
             "asset_attached" | "asset_paste" | "asset_upload_prepare" | "asset_upload_request" => {
                 Ok(Self::not_offered(NotOfferedKind::UploadBegin, &fields))
             }
@@ -120,6 +130,8 @@ impl ClientFrame {
             Self::Cancel(_) => "ai_chat_cancel",
             Self::Typing(_) => "typing",
             Self::Ping => "ping",
+            Self::Subscribe(_) => "subscribe",
+            Self::Unsubscribe(_) => "unsubscribe",
             Self::NotOffered(frame) => match frame.kind {
                 NotOfferedKind::UploadBegin
                 | NotOfferedKind::UploadReport
@@ -178,9 +190,9 @@ mod tests {
 
     #[test]
     fn an_unknown_type_is_named_with_those_that_are_known() {
-        let error = ClientFrame::parse(r#"{"type":"subscribe"}"#).unwrap_err();
+        let error = ClientFrame::parse(r#"{"type":"make_coffee"}"#).unwrap_err();
         assert_eq!(error.code().as_str(), "unknown_type");
-        assert!(error.to_string().contains("`subscribe`") && error.to_string().contains("ai_chat_request"));
+        assert!(error.to_string().contains("`make_coffee`") && error.to_string().contains("ai_chat_request"));
     }
 
     #[test]

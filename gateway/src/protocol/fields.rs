@@ -29,6 +29,11 @@ pub(super) struct Fields<'a> {
     pub(super) generation_id: Option<&'a RawValue>,
     pub(super) attachment_id: Option<&'a RawValue>,
     pub(super) draft_id: Option<&'a RawValue>,
+    pub(super) client_message_id: Option<&'a RawValue>,
+    pub(super) parent_message_id: Option<&'a RawValue>,
+    pub(super) on_busy: Option<&'a RawValue>,
+    pub(super) version: Option<&'a RawValue>,
+    pub(super) generations: Option<&'a RawValue>,
 }
 
 impl<'a> Fields<'a> {

@@ -7,6 +7,10 @@ use slipstream_domain::{ConversationId, UserId};
 use uuid::Uuid;
 
 use super::ErrorCode;
+use super::v1::{
+    Ack, ConnectionEstablished, EndOfReply, MessagePosted, MessageQueued, MessageWithdrawn, Nothing,
+    OfConversation, PlaceInReply, ReplyRecorded, ReplyRequested, StreamResumed, TitleUpdated,
+};
 
 /// A frame to a client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +37,30 @@ pub enum ServerFrame {
     AssetFetchError(AssetError),
     #[serde(rename = "image_gen_error")]
     ImageGenError(AssetError),
+    #[serde(rename = "connection_established")]
+    ConnectionEstablished(ConnectionEstablished),
+    #[serde(rename = "ack")]
+    Ack(Ack),
+    #[serde(rename = "stream:resumed")]
+    StreamResumed(StreamResumed),
+    #[serde(rename = "caught_up")]
+    CaughtUp(OfConversation<Nothing>),
+    #[serde(rename = "message:posted")]
+    MessagePosted(OfConversation<MessagePosted>),
+    #[serde(rename = "message:queued")]
+    MessageQueued(OfConversation<MessageQueued>),
+    #[serde(rename = "message:withdrawn")]
+    MessageWithdrawn(OfConversation<MessageWithdrawn>),
+    #[serde(rename = "reply:requested")]
+    ReplyRequested(OfConversation<ReplyRequested>),
+    #[serde(rename = "reply:recorded")]
+    ReplyRecorded(OfConversation<ReplyRecorded>),
+    #[serde(rename = "conversation:created")]
+    ConversationCreated(OfConversation<Nothing>),
+    #[serde(rename = "conversation:title_updated")]
+    TitleUpdated(OfConversation<TitleUpdated>),
+    #[serde(rename = "conversation:deleted")]
+    ConversationDeleted(OfConversation<Nothing>),
 }
 
 /// What every chat frame says of its reply. A refused request has no more than the client gave.
@@ -80,6 +108,9 @@ pub struct ChatChunk {
     /// How long the model has thought, in milliseconds: so far, or in all once text comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking_duration: Option<u64>,
+    /// Where it stands; v1 only.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceInReply>,
 }
 
 /// The end of a reply that has a text.
@@ -102,6 +133,9 @@ pub struct ChatResponse {
     pub usage: Option<u64>,
     /// Always true.
     pub done: bool,
+    /// How it ended; v1 only.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndOfReply>,
 }
 
 /// The end of a reply that failed or has no text, or a refused request.
@@ -121,6 +155,9 @@ pub struct ChatError {
     pub usage: Option<u64>,
     /// Always true.
     pub done: bool,
+    /// How it ended; v1 only.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndOfReply>,
 }
 
 /// Why a frame was not carried out.
@@ -172,6 +209,18 @@ impl ServerFrame {
             Self::AssetUploadCompleteError(_) => "asset_upload_complete_error",
             Self::AssetFetchError(_) => "asset_fetch_error",
             Self::ImageGenError(_) => "image_gen_error",
+            Self::ConnectionEstablished(_) => "connection_established",
+            Self::Ack(_) => "ack",
+            Self::StreamResumed(_) => "stream:resumed",
+            Self::CaughtUp(_) => "caught_up",
+            Self::MessagePosted(_) => "message:posted",
+            Self::MessageQueued(_) => "message:queued",
+            Self::MessageWithdrawn(_) => "message:withdrawn",
+            Self::ReplyRequested(_) => "reply:requested",
+            Self::ReplyRecorded(_) => "reply:recorded",
+            Self::ConversationCreated(_) => "conversation:created",
+            Self::TitleUpdated(_) => "conversation:title_updated",
+            Self::ConversationDeleted(_) => "conversation:deleted",
         }
     }
 }
@@ -189,6 +238,7 @@ impl ChatChunk {
             is_thinking: Some(false),
             thinking_text: None,
             thinking_duration: thinking_ms,
+            place: None,
         }
     }
 
@@ -261,6 +311,7 @@ mod tests {
                 thinking_duration: None,
                 usage: Some(7),
                 done: true,
+                end: None,
             }),
             &json!({
                 "type": "ai_chat_response", "conversationId": "c", "userId": "00000000-0000-0000-0000-000000000001",

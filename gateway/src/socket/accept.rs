@@ -11,6 +11,7 @@ use axum::http::uri::Authority;
 use futures::StreamExt;
 use tokio::time::timeout;
 
+use super::Speaks;
 use super::close::Close;
 use super::connections::Counted;
 use super::session::Session;
@@ -19,7 +20,7 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 
 /// Makes an upgraded connection a socket, or closes it.
-pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Handshake) {
+pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Handshake, speaks: Speaks) {
     let admitted = tokio::select! {
         () = shared.drain.cancelled() => Err(Close::DRAINING),
         admitted = admit(&shared, &handshake) => admitted,
@@ -29,7 +30,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Ha
             let fingerprint = fingerprint(&caller, &handshake.headers);
             let (sink, stream) = ws.split();
             let (tasks, sockets) = (shared.tasks.clone(), shared.sockets.clone());
-            let session = Session::new(shared, caller.user, fingerprint, counted);
+            let session = Session::new(shared, caller.user, fingerprint, speaks, counted);
             // On a task of its own, so that an idle socket keeps nothing of what letting it in took.
             tasks.spawn(sockets.track_future(session.run(sink, stream)));
         }

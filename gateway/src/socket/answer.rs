@@ -5,13 +5,14 @@ use std::time::Duration;
 use slipstream_domain::UserId;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tracing::Instrument;
 
+use super::Speaks;
 use super::session::Session;
 use crate::hub;
 use crate::meters;
 use crate::protocol::{
-    AssetError, ChatFrame, ClientFrame, ErrorCode, ErrorFrame, FrameError, NotOffered, NotOfferedKind,
-    ServerFrame,
+    AssetError, ChatFrame, ClientFrame, ErrorCode, FrameError, NotOffered, NotOfferedKind, ServerFrame, V1,
 };
 use crate::refusal::Refusal;
 
@@ -55,7 +56,20 @@ async fn carry_out(session: &Session, frame: ClientFrame) {
                 refuse(session, refusal);
             }
         }
-        ClientFrame::Chat(frame) => chat(session, *frame).await,
+        ClientFrame::Chat(frame) => match socket.speaks {
+            Speaks::Compat => chat(session, *frame).await,
+            Speaks::V1 => ask(session, *frame).await,
+        },
+        ClientFrame::Subscribe(_) | ClientFrame::Unsubscribe(_) if socket.speaks == Speaks::Compat => {
+            let message = format!("this frame needs the subprotocol {V1}");
+            refuse(session, Refusal::new(ErrorCode::UnknownType, message));
+        }
+        ClientFrame::Subscribe(wish) => {
+            if let Err(refusal) = hub::subscribe(shared, socket, wish.into()).await {
+                refuse(session, refusal);
+            }
+        }
+        ClientFrame::Unsubscribe(conversation) => socket.subscriptions.end(conversation).await,
         ClientFrame::NotOffered(frame) => {
             for answer in not_offered(*frame, socket.user) {
                 socket.frame(&answer);
@@ -82,6 +96,21 @@ async fn chat(session: &Session, frame: ChatFrame) {
     hub::refuse_chat(socket, &head, refusal, shared.ids.uuid());
 }
 
+/// Goes on once the request is acknowledged or refused. It is carried out by a task of its own, which also posts when the
+/// socket ends meanwhile.
+async fn ask(session: &Session, frame: ChatFrame) {
+    let (shared, socket) = (session.shared.clone(), session.socket.clone());
+    let (posting, posted) = oneshot::channel();
+    session.shared.tasks.spawn(async move {
+        let (_posting, request_id) = (posting, shared.ids.uuid());
+        let span = tracing::info_span!("chat", request.id = %request_id);
+        if let Err(refusal) = hub::ask(&shared, &socket, frame).instrument(span).await {
+            socket.refuse(request_id, refusal);
+        }
+    });
+    await_reading(session, posted).await;
+}
+
 /// Waits until the other end is dropped. Nothing is read meanwhile, so an unread pong is not held against the client.
 async fn await_reading(session: &Session, mut posted: oneshot::Receiver<()>) {
     while timeout(SIGN_OF_LIFE, &mut posted).await.is_err() {
@@ -90,10 +119,7 @@ async fn await_reading(session: &Session, mut posted: oneshot::Receiver<()>) {
 }
 
 fn refuse(session: &Session, refusal: Refusal) {
-    let Refusal { code, message, retry_after_ms } = refusal;
-    let request_id = session.shared.ids.uuid();
-    tracing::debug!(%request_id, code = code.as_str(), "a frame was refused");
-    session.socket.frame(&ServerFrame::Error(ErrorFrame { code, message, request_id, retry_after_ms }));
+    session.socket.refuse(session.shared.ids.uuid(), refusal);
 }
 
 /// The answers to a frame about a file or an image: its error twin. A failed begin of an upload has two, because the

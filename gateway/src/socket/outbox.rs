@@ -7,16 +7,17 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use slipstream_domain::{Part, Seq};
+use slipstream_domain::{Epoch, GenerationId, MessageId, Part, Seq};
+use slipstream_projections::Output;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::close::{Close, End};
 use crate::lock;
-use crate::protocol::{ChatChunk, ChatHead, ServerFrame};
+use crate::protocol::{ChatChunk, ChatHead, PlaceInReply, ServerFrame};
 
 /// Above this, who can wait (a replay, the end of a reply) waits (`04-streaming-and-resume`, "Slow consumers").
-const SOFT_BYTES: usize = 256 * 1024;
+pub(crate) const SOFT_BYTES: usize = 256 * 1024;
 /// Above this the client is too slow. A single item may be larger: a whole reply after a reload is one frame.
 const HARD_BYTES: usize = 1024 * 1024;
 /// What an item weighs beside its text.
@@ -66,8 +67,21 @@ pub(crate) struct Delta {
     pub(crate) text: String,
     /// How long the model has thought, in milliseconds.
     pub(crate) thinking_ms: Option<u64>,
+    /// The first delta in it; v1 only.
+    pub(crate) from: Seq,
     /// The last delta in it.
     pub(crate) to: Seq,
+    /// Bytes of its part before it; v1 only.
+    pub(crate) offset: u64,
+}
+
+/// What became of output of an ordered reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It waits to be written, or the socket has ended.
+    Taken,
+    /// The client is slow: nothing of the reply after this delta will be written. It is put again when there is room.
+    Conflated(Seq),
 }
 
 /// A reply as one socket sees it.
@@ -75,13 +89,28 @@ pub(crate) struct Delta {
 pub(crate) struct Reply {
     /// What each of its frames says.
     pub(crate) head: Arc<ChatHead>,
+    /// Which epoch of which attempt it is, where the client is told (v1).
+    pub(crate) ordered: Option<Ordered>,
     written: AtomicU64,
     ended: Notify,
 }
 
+/// What the place of output in an ordered reply is said with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ordered {
+    pub(crate) generation: GenerationId,
+    pub(crate) message: MessageId,
+    pub(crate) epoch: Epoch,
+}
+
 impl Reply {
     pub(crate) fn new(head: Arc<ChatHead>, written: Seq) -> Arc<Self> {
-        Arc::new(Self { head, written: AtomicU64::new(written.0), ended: Notify::new() })
+        Arc::new(Self { head, ordered: None, written: AtomicU64::new(written.0), ended: Notify::new() })
+    }
+
+    /// One epoch of a reply whose client is told the place of each piece.
+    pub(crate) fn ordered(head: Arc<ChatHead>, ordered: Ordered) -> Arc<Self> {
+        Arc::new(Self { head, ordered: Some(ordered), written: AtomicU64::new(0), ended: Notify::new() })
     }
 
     /// The last delta written to the socket.
@@ -124,6 +153,21 @@ impl Outbox {
     /// Puts output of a reply; nothing happens once the socket has ended.
     pub(super) fn delta(&self, delta: Delta) {
         self.put(Item::Delta(delta));
+    }
+
+    /// Puts live output of an ordered reply. Above the soft limit it is not taken, and what waits of the reply is dropped:
+    /// memory does not grow with what a slow client misses.
+    pub(super) fn ordered(&self, delta: Delta) -> Put {
+        let mut queue = lock(&self.queue);
+        if queue.end.is_some() {
+            return Put::Taken;
+        }
+        if queue.bytes > 0 && queue.bytes + ITEM_BYTES + delta.text.len() > SOFT_BYTES {
+            return Put::Conflated(queue.conflate(&delta));
+        }
+        drop(queue);
+        self.put(Item::Delta(delta));
+        Put::Taken
     }
 
     /// Waits until there is room for more than a delta, or the socket has ended. Cancel-safe.
@@ -222,6 +266,21 @@ impl Outbox {
 }
 
 impl Queue {
+    /// Drops what waits of the delta's reply, and says after which delta nothing of it is left.
+    fn conflate(&mut self, delta: &Delta) -> Seq {
+        let (mut first, mut bytes) = (delta.from, self.bytes);
+        self.items.retain(|item| match item {
+            Item::Delta(waiting) if Arc::ptr_eq(&waiting.reply, &delta.reply) => {
+                first = first.min(waiting.from);
+                bytes -= item.weight();
+                false
+            }
+            Item::Delta(_) | Item::Frame { .. } => true,
+        });
+        self.bytes = bytes;
+        Seq(first.0.saturating_sub(1))
+    }
+
     /// Joins a delta to its neighbour, if that still waits; gives the item back otherwise.
     fn join(&mut self, item: Item) -> Option<Item> {
         let Item::Delta(delta) = item else { return Some(item) };
@@ -230,7 +289,7 @@ impl Queue {
             Item::Frame { .. } => false,
         };
         match self.items.iter_mut().rev().find(same_reply) {
-            Some(Item::Delta(waiting)) if waiting.part == delta.part => {
+            Some(Item::Delta(waiting)) if waiting.is_followed_by(&delta) => {
                 waiting.text.push_str(&delta.text);
                 waiting.thinking_ms = delta.thinking_ms.or(waiting.thinking_ms);
                 waiting.to = delta.to;
@@ -252,13 +311,36 @@ impl Item {
 }
 
 impl Delta {
-    /// The frame for a compat client.
-    pub(super) fn frame(self) -> ServerFrame {
+    /// Output of one epoch of an ordered reply.
+    pub(crate) fn of(reply: Arc<Reply>, output: Output) -> Self {
+        let Output { run, thinking_ms } = output;
+        let (from, to, offset) = (run.from, run.to(), run.start_offset);
+        Self { reply, part: run.part, text: run.text, thinking_ms, from, to, offset }
+    }
+
+    /// Whether `next`, of the same reply, goes on where this ends. Of a compat reply nothing is ever missing between.
+    fn is_followed_by(&self, next: &Self) -> bool {
+        let neighbours = self.reply.ordered.is_none() || next.from == self.to.next();
+        self.part == next.part && self.part != Part::Image && neighbours
+    }
+
+    /// Its frame.
+    pub(crate) fn frame(self) -> ServerFrame {
         let head = self.reply.head.clone();
-        ServerFrame::ChatChunk(match self.part {
+        let place = self.reply.ordered.map(|ordered| PlaceInReply {
+            generation_id: ordered.generation,
+            message_id: ordered.message,
+            epoch: ordered.epoch,
+            seq: self.to,
+            count: self.to.next().0.saturating_sub(self.from.0),
+            offset: self.offset,
+            part: self.part,
+        });
+        let chunk = match self.part {
             Part::Thinking => ChatChunk::thinking(head, self.text, self.thinking_ms),
             Part::Text | Part::Image => ChatChunk::text(head, self.text, self.thinking_ms),
-        })
+        };
+        ServerFrame::ChatChunk(ChatChunk { place, ..chunk })
     }
 }
 
@@ -283,7 +365,17 @@ mod tests {
     }
 
     fn delta(reply: &Arc<Reply>, part: Part, text: &str, to: u64) -> Delta {
-        Delta { reply: reply.clone(), part, text: text.into(), thinking_ms: None, to: Seq(to) }
+        let (from, offset) = (Seq(to), to);
+        Delta { reply: reply.clone(), part, text: text.into(), thinking_ms: None, from, to: Seq(to), offset }
+    }
+
+    fn ordered() -> Arc<Reply> {
+        let ordered = Ordered {
+            generation: GenerationId::from_uuid(Uuid::nil()),
+            message: MessageId::from_uuid(Uuid::nil()),
+            epoch: Epoch::FIRST,
+        };
+        Reply::ordered(reply().head.clone(), ordered)
     }
 
     fn pong() -> ServerFrame {
@@ -312,6 +404,28 @@ mod tests {
         outbox.delta(delta(&other, Part::Text, "y", 2));
         outbox.delta(delta(&one, Part::Thinking, "…", 4));
         assert_eq!(texts(&outbox), ["hm", "ab", "xy", "pong", "…"]);
+        assert_eq!(lock(&outbox.queue).bytes, 0);
+    }
+
+    #[test]
+    fn waiting_deltas_of_an_ordered_reply_become_one_only_if_they_are_neighbours() {
+        let (outbox, reply) = (Outbox::default(), ordered());
+        for seq in [1, 2, 4, 5] {
+            assert_eq!(outbox.ordered(delta(&reply, Part::Text, "x", seq)), Put::Taken);
+        }
+        assert_eq!(texts(&outbox), ["xx", "xx"]);
+    }
+
+    #[test]
+    fn past_the_soft_limit_what_waits_of_an_ordered_reply_is_dropped_and_others_stay() {
+        let (outbox, one, other) = (Outbox::default(), ordered(), ordered());
+        let much = "x".repeat(SOFT_BYTES / 2 - 1024);
+        assert_eq!(outbox.ordered(delta(&one, Part::Text, "one", 7)), Put::Taken);
+        outbox.frame(&pong(), None);
+        assert_eq!(outbox.ordered(delta(&one, Part::Text, &much, 8)), Put::Taken);
+        assert_eq!(outbox.ordered(delta(&other, Part::Text, &much, 1)), Put::Taken);
+        assert_eq!(outbox.ordered(delta(&one, Part::Text, &much, 9)), Put::Conflated(Seq(6)));
+        assert_eq!(texts(&outbox), ["pong".to_owned(), much]);
         assert_eq!(lock(&outbox.queue).bytes, 0);
     }
 

@@ -15,9 +15,10 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use super::close::{Close, End};
 use super::connections::Counted;
+use super::established::established;
 use super::heartbeat::Pulse;
 use super::token_bucket::TokenBucket;
-use super::{Socket, answer, writer};
+use super::{Socket, Speaks, Subscriptions, answer, writer};
 use crate::hub;
 use crate::meters::OpenSocket;
 use crate::shared::Shared;
@@ -33,11 +34,19 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, user: UserId, fingerprint: [u8; 32], counted: Counted) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        user: UserId,
+        fingerprint: [u8; 32],
+        speaks: Speaks,
+        counted: Counted,
+    ) -> Self {
         let socket = Socket {
             id: shared.ids.uuid(),
             user,
             fingerprint,
+            speaks,
+            subscriptions: Subscriptions::default(),
             pulse: Arc::new(Pulse::default()),
             in_flight: Arc::new(Semaphore::new(shared.settings.max_in_flight as usize)),
             replies: Mutex::default(),
@@ -52,7 +61,10 @@ impl Session {
     ) {
         let Self { shared, socket, .. } = &self;
         shared.heartbeats.watch(&socket.pulse);
-        self.take_over();
+        match socket.speaks {
+            Speaks::Compat => self.take_over(),
+            Speaks::V1 => socket.frame(&established(shared, socket).await),
+        }
         tokio::select! {
             () = writer::write(&mut sink, &socket.pulse, &shared.heartbeats, shared.settings.stall) => {}
             () = self.read(&mut stream) => {}
@@ -62,6 +74,7 @@ impl Session {
             _ = socket.ended() => {}
         }
         socket.end(End::Broken);
+        socket.subscriptions.end_all();
         // The notes are made before the close is answered: a client that waits for the answer finds them.
         let notes = socket.in_flight.acquire_many(shared.settings.max_in_flight);
         if timeout(NOTES, notes).await.is_err() {
@@ -71,7 +84,8 @@ impl Session {
         drop(timeout(shared.settings.goodbye, part(socket.ended().await, sink, stream)).await);
     }
 
-    /// Waits for the drain, and then, bounded, for the ends of the replies under way.
+    /// Waits for the drain, and then, bounded, for the ends of the replies under way. A v1 client is not kept: its streams go
+    /// on elsewhere from exactly what was written.
     async fn drained(&self) {
         let Self { shared, socket, .. } = self;
         shared.drain.cancelled().await;

@@ -40,6 +40,18 @@ impl Client {
         Self { socket }
     }
 
+    /// A client of `slipstream.v1` that has read the first frame.
+    pub(crate) async fn v1(address: SocketAddr, email: &str) -> Self {
+        let mut client = Self::v1_unread(address, email).await;
+        assert_eq!(client.next().await["type"], "connection_established");
+        client
+    }
+
+    pub(crate) async fn v1_unread(address: SocketAddr, email: &str) -> Self {
+        let headers = [("Sec-WebSocket-Protocol", "slipstream.v1")];
+        Self::with_headers(address, &format!("/?email={email}"), &headers).await
+    }
+
     pub(crate) async fn send(&mut self, frame: Value) {
         self.send_text(&frame.to_string()).await;
     }
@@ -90,6 +102,17 @@ impl Client {
             let ends = frame["done"] == true;
             frames.push(frame);
             if ends {
+                return frames;
+            }
+        }
+    }
+
+    /// All frames up to and with the first of this type.
+    pub(crate) async fn until(&mut self, kind: &str) -> Vec<Value> {
+        let mut frames = Vec::new();
+        loop {
+            frames.push(self.next().await);
+            if frames.last().is_some_and(|frame| frame["type"] == kind) {
                 return frames;
             }
         }

@@ -8,4 +8,5 @@ mod http;
 mod owner;
 mod sockets;
 mod taking_over;
+mod v1;
 mod world;

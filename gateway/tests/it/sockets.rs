@@ -92,11 +92,16 @@ async fn any_path_upgrades_and_the_same_address_is_the_same_user() {
 }
 
 #[tokio::test]
-async fn a_subprotocol_that_is_offered_is_not_chosen_yet_and_the_upgrade_is_taken() {
+async fn who_offers_v1_gets_it_and_any_other_subprotocol_is_not_chosen() {
     let world = World::start().await;
-    let head = upgrade(world.address, "sec-websocket-protocol: slipstream.v1\r\n").await;
-    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
-    assert!(!head.to_lowercase().contains("sec-websocket-protocol"), "{head}");
+    for (offered, chosen) in
+        [("slipstream.v1", true), ("chat, slipstream.v1", true), ("slipstream.v2", false), ("chat", false)]
+    {
+        let head = upgrade(world.address, &format!("sec-websocket-protocol: {offered}\r\n")).await;
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        let echoed = head.to_lowercase().contains("sec-websocket-protocol: slipstream.v1\r\n");
+        assert_eq!(echoed, chosen, "{offered}: {head}");
+    }
     world.end().await;
 }
 

@@ -113,6 +113,11 @@ impl World {
         Client::connect(self.address, email, "tests").await
     }
 
+    /// A v1 client of the user with this address.
+    pub(crate) async fn v1(&self, email: &str) -> Client {
+        Client::v1(self.address, email).await
+    }
+
     /// The next reply that is asked for, in the hands of a worker that does what the test says.
     pub(crate) async fn worker(&self) -> Owner {
         Owner::open(self, self.requested().await).await
