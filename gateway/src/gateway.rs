@@ -1,11 +1,14 @@
 //! Puts the gateway together and serves it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use futures::future::BoxFuture;
 use slipstream_commands::Commands;
 use slipstream_commands::ports::Ids;
 use slipstream_projections::{ReadModels, StreamState, follow};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -64,18 +67,11 @@ impl Gateway {
         Self { deps }
     }
 
-    /// Serves until the drain: then nothing new is accepted, and every socket is closed with 1012: idle ones at once, the
-    /// others when their replies have ended, at the latest after [`Settings::drain`], which HTTP requests under way have
-    /// too. Connections, sockets and replies are tasks of `tasks` and outlive this until then, and by three seconds more.
+    /// Starts what all connections need: tasks of `tasks`, which end with the last socket after the drain has begun.
     ///
     /// # Errors
-    /// The log does not answer at the start.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        tasks: TaskTracker,
-        drain: CancellationToken,
-    ) -> Result<(), GatewayError> {
+    /// The log does not answer.
+    pub async fn start(self, tasks: TaskTracker, drain: CancellationToken) -> Result<Serving, GatewayError> {
         let GatewayDeps {
             app,
             read_models,
@@ -111,8 +107,48 @@ impl Gateway {
         tasks.spawn(shared.news.clone().run(feed, gone.clone()));
         tasks.spawn(shared.heartbeats.clone().run(gone.clone()));
         tasks.spawn(all_gone(shared.clone(), gone));
-        http::serve(shared, listener).await;
+        Ok(Serving { router: http::router(shared.clone()), shared })
+    }
+
+    /// Starts, and serves what `listener` takes in, until the drain: see [`Serving::serve`].
+    ///
+    /// # Errors
+    /// The log does not answer at the start.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        tasks: TaskTracker,
+        drain: CancellationToken,
+    ) -> Result<(), GatewayError> {
+        self.start(tasks, drain).await?.serve(listener).await;
         Ok(())
+    }
+}
+
+/// A gateway that takes connections.
+#[derive(Clone)]
+pub struct Serving {
+    shared: Arc<Shared>,
+    router: Router,
+}
+
+impl Serving {
+    /// Serves until the drain: then nothing new is accepted, and every socket is closed with 1012: v1 and idle ones at
+    /// once, the others when their replies have ended, at the latest after [`Settings::drain`], which HTTP requests under
+    /// way have too. Connections, sockets and replies are tasks of their own and outlive this until then, and by three
+    /// seconds more.
+    pub async fn serve(self, listener: TcpListener) {
+        http::serve(self.shared, self.router, listener).await;
+    }
+
+    /// Serves one connection, whatever carries it, such as one end of a pipe within the process, until it ends or has
+    /// become a socket, which is a task of its own.
+    pub async fn connection(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+    ) {
+        http::connection(self.shared.clone(), self.router.clone(), stream, peer).await;
     }
 }
 

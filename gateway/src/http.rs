@@ -3,6 +3,7 @@
 
 mod caller;
 mod conversations;
+mod generation_stream;
 mod health;
 mod problem;
 mod request_id;
@@ -19,10 +20,10 @@ use axum::routing::get;
 use self::problem::Problem;
 use crate::shared::Shared;
 
-pub(crate) use serve::serve;
+pub(crate) use serve::{connection, serve};
 
 /// All of the gateway's HTTP.
-fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/livez", get(health::live))
@@ -31,6 +32,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/console", get(console))
         .route("/v1/conversations", get(conversations::list))
         .route("/v1/conversations/{id}/messages", get(conversations::messages))
+        .route("/v1/generations/{id}/stream", get(generation_stream::stream))
         .fallback(upgrade_required)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(shared.clone(), upgrade::upgrade))

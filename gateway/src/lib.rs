@@ -17,7 +17,7 @@ mod socket;
 
 pub use auth::{Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Purpose};
 pub use catalogue::{Catalogue, UnknownName};
-pub use gateway::{Check, Gateway, GatewayDeps, GatewayError, RenderMetrics};
+pub use gateway::{Check, Gateway, GatewayDeps, GatewayError, RenderMetrics, Serving};
 pub use settings::Settings;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -7,6 +7,7 @@ mod chat_request;
 mod client;
 mod error;
 mod fields;
+mod redo;
 mod server;
 mod subscribe;
 mod v1;
@@ -14,12 +15,13 @@ mod v1;
 pub use chat_request::{ChatFrame, ChatRequest, Extras, Given, Where};
 pub use client::{CancelTarget, ClientFrame, NotOffered, NotOfferedKind};
 pub use error::{ErrorCode, FrameError};
+pub use redo::{Edit, OnMessage, Rate, Regenerate};
 pub use server::{AssetError, ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, ServerFrame};
 pub use subscribe::{Standing, Subscribe};
 pub use v1::{
-    Ack, ConnectionEstablished, EndOfReply, Limits, MessagePosted, MessageQueued, MessageWithdrawn, Nothing,
-    OfConversation, Offsets, PlaceInReply, Providers, ReplyRecorded, ReplyRequested, ResumeMode,
-    StreamResumed, TitleUpdated,
+    Ack, ConnectionEstablished, EndOfReply, LeafChosen, Limits, MessagePosted, MessageQueued, MessageRated,
+    MessageWithdrawn, Nothing, OfConversation, Offsets, PlaceInReply, Providers, ReplyQueued, ReplyRecorded,
+    ReplyRequested, ResumeMode, StreamResumed, TitleUpdated,
 };
 
 /// The subprotocol of clients that resume exactly. Who offers none of it is a compat client.

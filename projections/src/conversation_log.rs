@@ -57,8 +57,11 @@ pub async fn conversation_log(log: &EventLog, id: ConversationId) -> Result<Conv
             ConversationEvent::UserMessagePosted(_)
             | ConversationEvent::ReplyRequested(_)
             | ConversationEvent::UserMessageQueued(_)
+            | ConversationEvent::ReplyQueued(_)
             | ConversationEvent::QueuedMessageWithdrawn(_)
-            | ConversationEvent::ReplyRecorded(_) => {}
+            | ConversationEvent::ReplyRecorded(_)
+            | ConversationEvent::LeafChosen(_)
+            | ConversationEvent::MessageRated(_) => {}
         }
         told.events.push(Versioned { version: followed.version, event });
     }

@@ -12,7 +12,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::shared::Shared;
@@ -21,8 +22,7 @@ use crate::shared::Shared;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Takes connections in until the drain. Each is a task of its own, which ends with its requests, or becomes a socket.
-pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
-    let router = super::router(shared.clone());
+pub(crate) async fn serve(shared: Arc<Shared>, router: Router, listener: TcpListener) {
     loop {
         let accepted = tokio::select! {
             () = shared.drain.cancelled() => return,
@@ -30,6 +30,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
         };
         match accepted {
             Ok((stream, peer)) => {
+                // Small frames go out at once. A peer for whom that cannot be set is served all the same.
+                drop(stream.set_nodelay(true));
                 shared.tasks.spawn(connection(shared.clone(), router.clone(), stream, peer));
             }
             Err(error) => {
@@ -40,9 +42,13 @@ pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-async fn connection(shared: Arc<Shared>, router: Router, stream: TcpStream, peer: SocketAddr) {
-    // Small frames go out at once. A peer for whom that cannot be set is served all the same.
-    drop(stream.set_nodelay(true));
+/// One connection, whatever carries it.
+pub(crate) async fn connection(
+    shared: Arc<Shared>,
+    router: Router,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));

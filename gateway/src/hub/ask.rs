@@ -1,34 +1,128 @@
-//! A v1 client's `ai_chat_request`: posted, acknowledged, and its conversation followed: whoever asks wants the answer.
+//! What a v1 client asks for: a message, another version of one, a reply made again. Posted, acknowledged, and its
+//! conversation followed: whoever asks wants the answer.
 
 use std::sync::Arc;
 
-use slipstream_commands::{Place, PostRequest, Posted, post_message};
-use slipstream_domain::{Epoch, Seq};
+use slipstream_commands::{
+    CommandError, EditRequest, Place, Posted, RegenerateRequest, Whom, edit_message, post_message,
+    regenerate_reply,
+};
+use slipstream_domain::{ConversationId, Epoch, MessageId, Seq};
+use slipstream_projections::{conversation_log, generation_log, transcript};
 
 use super::chat::post_request;
 use super::subscribe::{After, Wish, reserve, start, subscribe};
-use crate::protocol::{Ack, ChatFrame, ErrorCode, ServerFrame, Standing};
+use crate::protocol::{Ack, ChatFrame, Edit, ErrorCode, OnMessage, Regenerate, ServerFrame, Standing};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::socket::{Socket, Ticket};
+use crate::socket::Socket;
 
-/// Posts a message. The acknowledgement comes before any frame of what it acknowledges. A socket that does not follow the
-/// conversation yet does from then on, as if its client had subscribed with the version before the message.
+/// Something that a v1 client asks a reply for.
+pub(crate) enum Ask {
+    Post(Box<ChatFrame>),
+    Edit(Box<Edit>),
+    Regenerate(Box<Regenerate>),
+}
+
+/// Asks for a reply. The acknowledgement comes before any frame of what it acknowledges. A socket that does not follow the
+/// conversation yet does from then on, as if its client had subscribed with the version before.
 ///
 /// # Errors
 /// What the frame, the catalogue, a limit or the use case refuses.
-pub(crate) async fn ask(shared: &Arc<Shared>, socket: &Arc<Socket>, frame: ChatFrame) -> Result<(), Refusal> {
-    let request = post_request(shared, socket.user, frame.request?, frame.extras?)?;
-    let client_message_id = request.client_message_id.clone();
+pub(crate) async fn ask(shared: &Arc<Shared>, socket: &Arc<Socket>, ask: Ask) -> Result<(), Refusal> {
+    let (app, actor) = (&shared.app, socket.user);
+    match ask {
+        Ask::Post(frame) => {
+            let request = post_request(shared, actor, frame.request?, frame.extras?)?;
+            let (place, name) = (request.conversation, request.client_message_id.clone());
+            asked(shared, socket, place, name, post_message(app, request)).await
+        }
+        Ask::Edit(frame) => {
+            let Edit { on, content, client_message_id, on_busy } = *frame;
+            let conversation_id = conversation_of(shared, socket, on).await?;
+            let (message_id, name) = (on.message, client_message_id.clone());
+            let request =
+                EditRequest { actor, conversation_id, message_id, client_message_id, content, on_busy };
+            asked(shared, socket, Place::In(conversation_id), name, edit_message(app, request)).await
+        }
+        Ask::Regenerate(frame) => {
+            let Regenerate { on, provider, model, client_message_id, on_busy } = *frame;
+            let conversation_id = conversation_of(shared, socket, on).await?;
+            let provider = match (provider, &model) {
+                (None, Some(_)) => Some(provider_of(shared, socket, conversation_id, on.message).await?),
+                (provider, _) => provider,
+            };
+            let whom = whom(shared, provider.as_deref(), model.as_deref())?;
+            let (message_id, name) = (on.message, client_message_id.clone());
+            let request =
+                RegenerateRequest { actor, conversation_id, message_id, client_message_id, whom, on_busy };
+            asked(shared, socket, Place::In(conversation_id), name, regenerate_reply(app, request)).await
+        }
+    }
+}
+
+fn whom(shared: &Shared, provider: Option<&str>, model: Option<&str>) -> Result<Whom, Refusal> {
+    let Some(provider) = provider else { return Ok(Whom::AsBefore) };
+    let (provider, model) = shared.catalogue.resolve(provider, model)?;
+    Ok(Whom::Provider(provider, model))
+}
+
+/// Whom a reply was asked of.
+async fn provider_of(
+    shared: &Shared,
+    socket: &Socket,
+    conversation: ConversationId,
+    reply: MessageId,
+) -> Result<String, Refusal> {
+    let told = conversation_log(&shared.tiers.log, conversation).await?;
+    if told.owner != Some(socket.user) {
+        return Err(CommandError::NotFound("conversation").into());
+    }
+    let asked = told.state.messages().reply(reply).map_err(CommandError::from)?;
+    let log = generation_log(&shared.tiers.log, asked.generation).await?;
+    let request = log.state.request().ok_or(CommandError::NotFound("message"))?;
+    Ok(request.asked.provider.as_str().to_owned())
+}
+
+/// Where a message is, as the client says or as the read model knows.
+pub(super) async fn conversation_of(
+    shared: &Shared,
+    socket: &Socket,
+    on: OnMessage,
+) -> Result<ConversationId, Refusal> {
+    match on.conversation {
+        Some(conversation) => Ok(conversation),
+        None => transcript::conversation_of(&shared.models, socket.user, on.message)
+            .await?
+            .ok_or_else(|| CommandError::NotFound("message").into()),
+    }
+}
+
+async fn asked(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    place: Place,
+    client_message_id: Option<String>,
+    posting: impl Future<Output = Result<Posted, CommandError>>,
+) -> Result<(), Refusal> {
     may_ask(shared, socket)?;
-    let place = request.conversation;
     let followed = socket.subscriptions.get(place.id());
     // In its place before anything is posted, so that what the post makes is told once, and by the subscription.
     let reserved = followed.is_none().then(|| reserve(shared, socket, place.id())).transpose()?;
     if let (Some(ticket), Place::New(_)) = (&reserved, place) {
         ticket.tells_after(0);
     }
-    let posted = post(shared, socket, request, followed.as_ref(), client_message_id).await;
+    let posted = {
+        let _untold = match &followed {
+            Some(ticket) => Some(ticket.posting().await),
+            None => None,
+        };
+        let posted = posting.await;
+        if let Ok(posted) = &posted {
+            socket.frame(&ack(posted, client_message_id));
+        }
+        posted
+    };
     let here = posted.as_ref().is_ok_and(|posted| posted.conversation_id == place.id());
     if let Some(ticket) = reserved {
         match &posted {
@@ -44,33 +138,21 @@ pub(crate) async fn ask(shared: &Arc<Shared>, socket: &Arc<Socket>, frame: ChatF
     Ok(())
 }
 
-async fn post(
-    shared: &Shared,
-    socket: &Socket,
-    request: PostRequest,
-    followed: Option<&Ticket>,
-    client_message_id: Option<String>,
-) -> Result<Posted, Refusal> {
-    let _untold = match followed {
-        Some(ticket) => Some(ticket.posting().await),
-        None => None,
-    };
-    let posted = post_message(&shared.app, request).await?;
-    socket.frame(&ServerFrame::Ack(Ack {
+fn ack(posted: &Posted, client_message_id: Option<String>) -> ServerFrame {
+    ServerFrame::Ack(Ack {
         client_message_id,
         conversation_id: posted.conversation_id,
         message_id: posted.message_id,
         generation_id: Some(posted.generation_id),
         queued: posted.queued,
         version: posted.version,
-    }));
-    Ok(posted)
+    })
 }
 
 /// What a client that has just asked would subscribe to.
 fn wish(posted: &Posted) -> Wish {
     let has = vec![Standing { generation: posted.generation_id, epoch: Epoch::FIRST, seq: Seq::START }];
-    Wish { conversation: posted.conversation_id, after: After::Posting(posted.message_id), has }
+    Wish { conversation: posted.conversation_id, after: After::Asking(posted.generation_id), has }
 }
 
 fn may_ask(shared: &Shared, socket: &Socket) -> Result<(), Refusal> {

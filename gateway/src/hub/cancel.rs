@@ -1,10 +1,10 @@
 //! Stops replies, and withdraws messages that wait.
 
 use slipstream_commands::{CommandError, cancel_conversation, cancel_generation, withdraw_message};
-use slipstream_domain::event::ConversationEvent;
 use slipstream_domain::{ConversationId, GenerationId};
 use slipstream_projections::{conversation_log, generations};
 
+use super::subscribe::queues;
 use crate::protocol::CancelTarget;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -73,18 +73,4 @@ async fn conversations(shared: &Shared, socket: &Socket) -> Result<Vec<Conversat
     all.sort_unstable();
     all.dedup();
     Ok(all)
-}
-
-/// Whether this says that the message whose reply would be `id` waits.
-fn queues(event: &ConversationEvent, id: GenerationId) -> bool {
-    match event {
-        ConversationEvent::UserMessageQueued(queued) => queued.generation_id == id,
-        ConversationEvent::ConversationStarted(_)
-        | ConversationEvent::UserMessagePosted(_)
-        | ConversationEvent::ReplyRequested(_)
-        | ConversationEvent::QueuedMessageWithdrawn(_)
-        | ConversationEvent::ReplyRecorded(_)
-        | ConversationEvent::TitleSet(_)
-        | ConversationEvent::ConversationDeleted(_) => false,
-    }
 }

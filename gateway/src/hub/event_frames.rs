@@ -1,76 +1,104 @@
 //! A conversation's events as the frames of v1: one each, with the version that the event makes. Pure.
 
-use slipstream_domain::ConversationId;
-use slipstream_domain::event::ConversationEvent;
+use slipstream_domain::event::{self, ConversationEvent};
+use slipstream_domain::{ConversationId, Sealed};
 
 use crate::protocol::{
-    MessagePosted, MessageQueued, MessageWithdrawn, Nothing, OfConversation, ReplyRecorded, ReplyRequested,
-    ServerFrame, TitleUpdated,
+    LeafChosen, MessagePosted, MessageQueued, MessageRated, MessageWithdrawn, Nothing, OfConversation,
+    ReplyQueued, ReplyRecorded, ReplyRequested, ServerFrame, TitleUpdated,
 };
 
 /// The frame that tells an event.
-pub(super) fn event_frame(
-    conversation_id: ConversationId,
-    version: i64,
-    event: &ConversationEvent,
-) -> ServerFrame {
+pub(super) fn event_frame(id: ConversationId, version: i64, event: &ConversationEvent) -> ServerFrame {
     match event {
         ConversationEvent::ConversationStarted(_) => {
-            ServerFrame::ConversationCreated(OfConversation { conversation_id, version, what: Nothing {} })
+            ServerFrame::ConversationCreated(of(id, version, Nothing {}))
         }
-        ConversationEvent::UserMessagePosted(posted) => {
-            let text = posted.content.open().map(|content| content.text.as_str().to_owned());
-            let what = MessagePosted {
-                message_id: posted.message_id,
-                parent_message_id: posted.parent_message_id,
-                edited_from: posted.edited_from,
-                text,
-            };
-            ServerFrame::MessagePosted(OfConversation { conversation_id, version, what })
+        ConversationEvent::UserMessagePosted(message) => {
+            ServerFrame::MessagePosted(of(id, version, posted(message)))
         }
         ConversationEvent::ReplyRequested(reply) => {
-            let what = ReplyRequested {
-                generation_id: reply.generation_id,
-                message_id: reply.message_id,
-                parent_message_id: reply.parent_message_id,
-            };
-            ServerFrame::ReplyRequested(OfConversation { conversation_id, version, what })
+            ServerFrame::ReplyRequested(of(id, version, requested(*reply)))
         }
-        ConversationEvent::UserMessageQueued(queued) => {
-            let text = queued.content.open().map(|content| content.message.text.as_str().to_owned());
-            let what = MessageQueued {
-                message_id: queued.message_id,
-                parent_message_id: queued.parent_message_id,
-                generation_id: queued.generation_id,
-                reply_message_id: queued.reply_message_id,
-                provider: queued.provider.clone(),
-                model: queued.model.clone(),
-                at_head: queued.at_head,
-                text,
-            };
-            ServerFrame::MessageQueued(OfConversation { conversation_id, version, what })
+        ConversationEvent::UserMessageQueued(message) => {
+            ServerFrame::MessageQueued(of(id, version, queued(message)))
         }
-        ConversationEvent::QueuedMessageWithdrawn(withdrawn) => {
-            let what = MessageWithdrawn { message_id: withdrawn.message_id, reason: withdrawn.reason };
-            ServerFrame::MessageWithdrawn(OfConversation { conversation_id, version, what })
+        ConversationEvent::ReplyQueued(reply) => {
+            ServerFrame::ReplyQueued(of(id, version, reply_queued(reply)))
+        }
+        ConversationEvent::QueuedMessageWithdrawn(gone) => {
+            let what = MessageWithdrawn { message_id: gone.message_id, reason: gone.reason };
+            ServerFrame::MessageWithdrawn(of(id, version, what))
         }
         ConversationEvent::ReplyRecorded(reply) => {
-            let what = ReplyRecorded {
-                generation_id: reply.generation_id,
-                message_id: reply.message_id,
-                parent_message_id: reply.parent_message_id,
-                status: reply.status,
-                final_seq: reply.final_seq,
-            };
-            ServerFrame::ReplyRecorded(OfConversation { conversation_id, version, what })
+            ServerFrame::ReplyRecorded(of(id, version, recorded(*reply)))
+        }
+        ConversationEvent::LeafChosen(chosen) => {
+            ServerFrame::LeafChosen(of(id, version, LeafChosen { message_id: chosen.message_id }))
+        }
+        ConversationEvent::MessageRated(rated) => {
+            let what = MessageRated { message_id: rated.message_id, rating: rated.rating };
+            ServerFrame::MessageRated(of(id, version, what))
         }
         ConversationEvent::TitleSet(set) => {
             let title = set.content.open().map(|content| content.title.as_str().to_owned());
-            let what = TitleUpdated { title, source: set.source };
-            ServerFrame::TitleUpdated(OfConversation { conversation_id, version, what })
+            ServerFrame::TitleUpdated(of(id, version, TitleUpdated { title, source: set.source }))
         }
         ConversationEvent::ConversationDeleted(_) => {
-            ServerFrame::ConversationDeleted(OfConversation { conversation_id, version, what: Nothing {} })
+            ServerFrame::ConversationDeleted(of(id, version, Nothing {}))
         }
     }
+}
+
+fn of<T>(conversation_id: ConversationId, version: i64, what: T) -> OfConversation<T> {
+    OfConversation { conversation_id, version, what }
+}
+
+fn posted(message: &event::UserMessagePosted) -> MessagePosted {
+    MessagePosted {
+        message_id: message.message_id,
+        parent_message_id: message.parent_message_id,
+        edited_from: message.edited_from,
+        text: text(&message.content, |content| content.text.as_str()),
+    }
+}
+
+fn queued(message: &event::UserMessageQueued) -> MessageQueued {
+    MessageQueued {
+        message_id: message.message_id,
+        parent_message_id: message.parent_message_id,
+        edited_from: message.edited_from,
+        generation_id: message.generation_id,
+        reply_message_id: message.reply_message_id,
+        provider: message.provider.clone(),
+        model: message.model.clone(),
+        at_head: message.at_head,
+        text: text(&message.content, |content| content.message.text.as_str()),
+    }
+}
+
+fn reply_queued(reply: &event::ReplyQueued) -> ReplyQueued {
+    ReplyQueued {
+        message_id: reply.message_id,
+        parent_message_id: reply.parent_message_id,
+        generation_id: reply.generation_id,
+        provider: reply.provider.clone(),
+        model: reply.model.clone(),
+        at_head: reply.at_head,
+    }
+}
+
+fn requested(reply: event::ReplyRequested) -> ReplyRequested {
+    let event::ReplyRequested { generation_id, message_id, parent_message_id } = reply;
+    ReplyRequested { generation_id, message_id, parent_message_id }
+}
+
+fn recorded(reply: event::ReplyRecorded) -> ReplyRecorded {
+    let event::ReplyRecorded { message_id, parent_message_id, generation_id, status, final_seq } = reply;
+    ReplyRecorded { generation_id, message_id, parent_message_id, status, final_seq }
+}
+
+/// A text that can still be read.
+fn text<T>(content: &Sealed<T>, text: impl Fn(&T) -> &str) -> Option<String> {
+    content.open().map(|content| text(content).to_owned())
 }

@@ -122,8 +122,11 @@ impl News {
             ConversationEvent::UserMessagePosted(_)
             | ConversationEvent::ReplyRequested(_)
             | ConversationEvent::UserMessageQueued(_)
+            | ConversationEvent::ReplyQueued(_)
             | ConversationEvent::QueuedMessageWithdrawn(_)
-            | ConversationEvent::ReplyRecorded(_) => {}
+            | ConversationEvent::ReplyRecorded(_)
+            | ConversationEvent::LeafChosen(_)
+            | ConversationEvent::MessageRated(_) => {}
         }
     }
 }

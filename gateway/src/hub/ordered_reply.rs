@@ -4,20 +4,19 @@
 use std::sync::Arc;
 
 use slipstream_commands::ports::LiveMessage;
-use slipstream_domain::{ConversationId, GenerationId, MessageId, Timestamp};
-use slipstream_projections::{
-    GenerationLog, Output, QueryError, Transcript, Waited, generation_log, wait_for,
-};
+use slipstream_domain::{ConversationId, Epoch, GenerationId, MessageId, Timestamp};
+use slipstream_projections::{GenerationLog, QueryError, Transcript, Waited, generation_log, wait_for};
 
 use super::chat::head_of;
 use super::end_frames::ordered_end;
-use super::reader::{Piece, Reader, Reset};
+use super::reader::{Piece, Reader, Reset, frames_of};
 use super::standing::Stands;
 use super::tiers::Tiers;
+use super::viewer::Viewer;
 use crate::meters;
 use crate::protocol::{ChatHead, ResumeMode, ServerFrame, StreamResumed};
 use crate::shared::Shared;
-use crate::socket::{Delta, LiveReply, Ordered, Put, Reply, SOFT_BYTES, Socket};
+use crate::socket::{Delta, LiveReply, Ordered, Put, Reply, Socket};
 
 /// What never changes of a reply.
 #[derive(Clone)]
@@ -76,13 +75,13 @@ impl Facts {
 
     /// The frame that cuts a client's text.
     pub(crate) fn reset(&self, reset: Reset, at: Timestamp) -> StreamResumed {
-        let viewer = super::viewer::Viewer::at(reset.epoch, reset.seq);
+        let viewer = Viewer::at(reset.epoch, reset.seq);
         self.resumed(&Stands { mode: ResumeMode::Reset, viewer, offset: Some(reset.offset) }, at)
     }
 
     /// What the place of output in one epoch is said with.
-    pub(crate) fn ordered(&self, reader: &Reader) -> Arc<Reply> {
-        let (generation, message, epoch) = (self.generation, self.message, reader.viewer().epoch());
+    pub(crate) fn ordered(&self, epoch: Epoch) -> Arc<Reply> {
+        let (generation, message) = (self.generation, self.message);
         Reply::ordered(self.head.clone(), Ordered { generation, message, epoch })
     }
 
@@ -101,7 +100,7 @@ impl Facts {
 impl OrderedReply {
     pub(super) fn new(facts: Facts, tiers: &Tiers, stands: &Stands, socket: &Socket) -> Self {
         let reader = Reader::new(tiers.clone(), facts.generation, stands.viewer);
-        let reply = facts.ordered(&reader);
+        let reply = facts.ordered(stands.viewer.epoch());
         Self { facts, reader, reply, conflated: false, live: socket.subscriptions.live_reply() }
     }
 
@@ -183,39 +182,6 @@ impl OrderedReply {
 
     fn reset(&mut self, shared: &Shared, socket: &Socket, reset: Reset) {
         socket.frame(&ServerFrame::StreamResumed(self.facts.reset(reset, shared.app.now())));
-        self.reply = self.facts.ordered(&self.reader);
-    }
-}
-
-/// Output in pieces that fit behind what a slow client has not taken yet.
-fn frames_of(output: Output) -> Vec<Output> {
-    let Output { run, thinking_ms } = output;
-    let (mut frames, mut rest) = (Vec::new(), Some(run));
-    while let Some(run) = rest.take() {
-        let fits = run.ends.partition_point(|end| *end as usize <= SOFT_BYTES).max(1);
-        let last = slipstream_domain::Seq(run.from.0 + fits as u64 - 1);
-        if last < run.to() {
-            rest = run.clone().after(last);
-        }
-        frames.extend(run.up_to(last).map(|run| Output { run, thinking_ms }));
-    }
-    frames
-}
-
-#[cfg(test)]
-mod tests {
-    use slipstream_domain::run::merged;
-    use slipstream_domain::{Part, Run, Seq};
-
-    use super::*;
-
-    #[test]
-    fn a_long_replay_is_cut_between_deltas_and_loses_nothing() {
-        let size = SOFT_BYTES / 3;
-        let deltas = (0..7).map(|n| Run::delta(Seq(n + 1), Part::Text, n * size as u64, "x".repeat(size)));
-        let whole = merged(deltas).pop().unwrap();
-        let frames = frames_of(Output { run: whole.clone(), thinking_ms: None });
-        assert!(frames.len() == 3 && frames.iter().all(|frame| frame.run.text.len() <= SOFT_BYTES));
-        assert_eq!(merged(frames.into_iter().map(|frame| frame.run)), [whole]);
+        self.reply = self.facts.ordered(reset.epoch);
     }
 }

@@ -8,6 +8,7 @@ use slipstream_projections::{GenerationLog, Output};
 use super::tiers::Tiers;
 use super::viewer::{Step, Viewer};
 use crate::protocol::Offsets;
+use crate::socket::SOFT_BYTES;
 
 /// What comes next for a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +113,21 @@ pub(super) fn push(pieces: &mut Vec<Piece>, output: Output) {
     pieces.push(Piece::Output(rest));
 }
 
+/// Output in pieces that fit behind what a slow client has not taken yet.
+pub(super) fn frames_of(output: Output) -> Vec<Output> {
+    let Output { run, thinking_ms } = output;
+    let (mut frames, mut rest) = (Vec::new(), Some(run));
+    while let Some(run) = rest.take() {
+        let fits = run.ends.partition_point(|end| *end as usize <= SOFT_BYTES).max(1);
+        let last = Seq(run.from.0 + fits as u64 - 1);
+        if last < run.to() {
+            rest = run.clone().after(last);
+        }
+        frames.extend(run.up_to(last).map(|run| Output { run, thinking_ms }));
+    }
+    frames
+}
+
 /// Bytes of each part up to and with `seq`; `None` when `outputs`, which begin with the first delta, do not reach it.
 pub(super) fn offsets_at(outputs: &[Output], seq: Seq) -> Option<Offsets> {
     let mut offset = Offsets::default();
@@ -137,6 +153,7 @@ pub(super) fn offsets_at(outputs: &[Output], seq: Seq) -> Option<Offsets> {
 #[cfg(test)]
 mod tests {
     use slipstream_domain::Run;
+    use slipstream_domain::run::merged;
 
     use super::*;
 
@@ -172,5 +189,15 @@ mod tests {
             panic!("{pieces:?}")
         };
         assert_eq!((first.run.count(), first.thinking_ms, second), (2, Some(2), &reset));
+    }
+
+    #[test]
+    fn a_long_replay_is_cut_between_deltas_and_loses_nothing() {
+        let size = SOFT_BYTES / 3;
+        let deltas = (0..7).map(|n| Run::delta(Seq(n + 1), Part::Text, n * size as u64, "x".repeat(size)));
+        let whole = merged(deltas).pop().unwrap();
+        let frames = frames_of(Output { run: whole.clone(), thinking_ms: None });
+        assert!(frames.len() == 3 && frames.iter().all(|frame| frame.run.text.len() <= SOFT_BYTES));
+        assert_eq!(merged(frames.into_iter().map(|frame| frame.run)), [whole]);
     }
 }

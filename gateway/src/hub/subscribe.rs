@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use slipstream_domain::conversation::Waiting;
 use slipstream_domain::event::ConversationEvent;
-use slipstream_domain::{ConversationId, GenerationId, MessageId};
-use slipstream_projections::{ConversationLog, QueryError, conversation_log, generation_log};
+use slipstream_domain::{ConversationId, Epoch, GenerationId, Seq};
+use slipstream_projections::{ConversationLog, QueryError, Versioned, conversation_log, generation_log};
 
 use super::event_frames::event_frame;
+use super::follow_reply::version_of_end;
 use super::listening::Listening;
 use super::ordered_reply::{Facts, OrderedReply};
 use super::standing::{Impossible, stands};
@@ -35,8 +37,8 @@ pub(crate) enum After {
     Now,
     /// Those after this version.
     Version(i64),
-    /// Those of the append that posted or queued this message, and all later ones.
-    Posting(MessageId),
+    /// Those of the append that asked for this reply, and all later ones.
+    Asking(GenerationId),
 }
 
 /// How one stream goes on.
@@ -161,26 +163,32 @@ fn version_after(told: &ConversationLog, after: After) -> Result<i64, Refusal> {
             Err(Refusal::new(ErrorCode::BadFrame, message))
         }
         After::Version(version) => Ok(version),
-        After::Posting(message) => {
-            let posting = told.events.iter().find(|event| posts(&event.event, message));
-            // A first message is of the append that starts its conversation.
-            Ok(posting.map_or(current, |event| if event.version == 2 { 0 } else { event.version - 1 }))
-        }
+        After::Asking(generation) => Ok(before_asking(&told.events, generation).unwrap_or(current)),
     }
 }
 
-/// Whether this says that the message was posted or queued.
-fn posts(event: &ConversationEvent, message: MessageId) -> bool {
-    match event {
-        ConversationEvent::UserMessagePosted(posted) => posted.message_id == message,
-        ConversationEvent::UserMessageQueued(queued) => queued.message_id == message,
-        ConversationEvent::ConversationStarted(_)
-        | ConversationEvent::ReplyRequested(_)
-        | ConversationEvent::QueuedMessageWithdrawn(_)
-        | ConversationEvent::ReplyRecorded(_)
-        | ConversationEvent::TitleSet(_)
-        | ConversationEvent::ConversationDeleted(_) => false,
-    }
+/// The version before the append that asked for a reply: right before a request comes the message that it answers, or
+/// the choice of the branch it is on, and before its first message the conversation's beginning.
+fn before_asking(events: &[Versioned], generation: GenerationId) -> Option<i64> {
+    let at = events.iter().position(|event| asks(&event.event, generation))?;
+    let requests = matches!(events[at].event, ConversationEvent::ReplyRequested(_));
+    let led_to = at.checked_sub(1).filter(|_| requests).map(|before| &events[before].event);
+    let together =
+        matches!(led_to, Some(ConversationEvent::UserMessagePosted(_) | ConversationEvent::LeafChosen(_)));
+    let first = events[at].version - i64::from(together);
+    Some(if first == 2 { 0 } else { first - 1 })
+}
+
+/// Whether this is the first word of a reply that `id` makes.
+fn asks(event: &ConversationEvent, id: GenerationId) -> bool {
+    matches!(event, ConversationEvent::ReplyRequested(reply) if reply.generation_id == id)
+        || queues(event, id)
+}
+
+/// Whether this says that what `id` answers waits.
+pub(super) fn queues(event: &ConversationEvent, id: GenerationId) -> bool {
+    matches!(event, ConversationEvent::UserMessageQueued(queued) if queued.generation_id == id)
+        || matches!(event, ConversationEvent::ReplyQueued(queued) if queued.generation_id == id)
 }
 
 /// How each stream goes on that the client asked for, and the one that is being made.
@@ -215,15 +223,19 @@ async fn opening(
 ) -> Result<Result<Opening, Impossible>, QueryError> {
     let now = shared.app.now();
     let title = told.title.as_ref().map(|title| title.as_str().to_owned());
-    if let Some(waiting) = told.state.queued().iter().find(|queued| queued.generation_id == id) {
+    if let Some(waiting) = told.state.queued().iter().find(|waiting| waiting.generation_id() == id) {
         meters::resume(ResumeMode::Pending.as_str());
+        let (message, model) = match waiting {
+            Waiting::Message(queued) => (queued.reply_message_id, &queued.model),
+            Waiting::Reply(queued) => (queued.message_id, &queued.model),
+        };
         let resumed = StreamResumed {
-            message_id: Some(waiting.reply_message_id),
+            message_id: Some(message),
             mode: ResumeMode::Pending,
-            epoch: Some(slipstream_domain::Epoch::FIRST),
-            seq: Some(slipstream_domain::Seq::START),
-            provider: Some(waiting.provider.as_str().to_owned()),
-            model: Some(waiting.model.as_str().to_owned()),
+            epoch: Some(Epoch::FIRST),
+            seq: Some(Seq::START),
+            provider: Some(waiting.provider().as_str().to_owned()),
+            model: Some(model.as_str().to_owned()),
             title,
             ..gone(conversation, id, now.millis())
         };
@@ -236,17 +248,7 @@ async fn opening(
         return Ok(Ok(Opening { resumed: gone(conversation, id, now.millis()), follows: None }));
     };
     // Its end is in the same append as the conversation's record of it, which was read before.
-    let ended = told.events.iter().find_map(|event| match &event.event {
-        ConversationEvent::ReplyRecorded(reply) if reply.generation_id == id => Some(event.version),
-        ConversationEvent::ReplyRecorded(_)
-        | ConversationEvent::ConversationStarted(_)
-        | ConversationEvent::UserMessagePosted(_)
-        | ConversationEvent::ReplyRequested(_)
-        | ConversationEvent::UserMessageQueued(_)
-        | ConversationEvent::QueuedMessageWithdrawn(_)
-        | ConversationEvent::TitleSet(_)
-        | ConversationEvent::ConversationDeleted(_) => None,
-    });
+    let ended = version_of_end(&told.events, id);
     Ok(stands(&log, has.map(|has| (has.epoch, has.seq)), ended.is_some()).map(|stands| {
         let resumed = facts.resumed(&stands, now);
         let reply = OrderedReply::new(facts, &shared.tiers, &stands, socket);

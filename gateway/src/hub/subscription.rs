@@ -202,7 +202,10 @@ impl Subscription {
             ConversationEvent::ConversationStarted(_)
             | ConversationEvent::UserMessagePosted(_)
             | ConversationEvent::UserMessageQueued(_)
-            | ConversationEvent::QueuedMessageWithdrawn(_) => {}
+            | ConversationEvent::ReplyQueued(_)
+            | ConversationEvent::QueuedMessageWithdrawn(_)
+            | ConversationEvent::LeafChosen(_)
+            | ConversationEvent::MessageRated(_) => {}
         }
         self.socket.room().await;
         self.socket.frame(&event_frame(self.conversation, *version, event));

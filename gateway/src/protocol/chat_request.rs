@@ -88,7 +88,7 @@ impl ChatFrame {
 }
 
 impl Extras {
-    fn parse(fields: &Fields<'_>) -> Result<Self, FrameError> {
+    pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, FrameError> {
         let right_parent = "the id of a message of the conversation";
         Ok(Self {
             client_message_id: client_message_id(fields)?,

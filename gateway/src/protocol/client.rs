@@ -3,7 +3,7 @@
 use slipstream_domain::{ConversationId, GenerationId};
 
 use super::fields::{Fields, echo, optional, required};
-use super::{ChatFrame, FrameError, Subscribe};
+use super::{ChatFrame, Edit, FrameError, OnMessage, Rate, Regenerate, Subscribe};
 
 /// A frame from a client.
 #[derive(Debug)]
@@ -12,6 +12,14 @@ pub enum ClientFrame {
     Chat(Box<ChatFrame>),
     /// `ai_chat_cancel`.
     Cancel(CancelTarget),
+    /// `ai_chat_edit`; v1 only.
+    Edit(Box<Edit>),
+    /// `ai_chat_regenerate`; v1 only.
+    Regenerate(Box<Regenerate>),
+    /// `conversation_choose_leaf`; v1 only.
+    ChooseLeaf(OnMessage),
+    /// `message_rate`; v1 only.
+    Rate(Rate),
     /// `typing`.
     Typing(ConversationId),
     /// `ping`.
@@ -64,9 +72,13 @@ pub enum NotOfferedKind {
 }
 
 /// Every type a client may send.
-pub(super) const KNOWN_TYPES: [&str; 18] = [
+pub(super) const KNOWN_TYPES: [&str; 22] = [
     "ai_chat_request",
     "ai_chat_cancel",
+    "ai_chat_edit",
+    "ai_chat_regenerate",
+    "conversation_choose_leaf",
+    "message_rate",
     "typing",
     "ping",
     "subscribe",
@@ -96,6 +108,10 @@ impl ClientFrame {
         match kind.as_str() {
             "ai_chat_request" => Ok(Self::Chat(Box::new(ChatFrame::parse(&fields)))),
             "ai_chat_cancel" => cancel_target(&fields).map(Self::Cancel),
+            "ai_chat_edit" => Edit::parse(&fields).map(|edit| Self::Edit(Box::new(edit))),
+            "ai_chat_regenerate" => Regenerate::parse(&fields).map(|again| Self::Regenerate(Box::new(again))),
+            "conversation_choose_leaf" => OnMessage::parse(&fields).map(Self::ChooseLeaf),
+            "message_rate" => Rate::parse(&fields).map(Self::Rate),
             "typing" => {
                 required(fields.conversation_id, "conversationId", RIGHT_CONVERSATION).map(Self::Typing)
             }
@@ -122,12 +138,30 @@ impl ClientFrame {
         }
     }
 
+    /// Whether only clients of v1 may send it.
+    #[must_use]
+    pub const fn is_v1_only(&self) -> bool {
+        match self {
+            Self::Subscribe(_)
+            | Self::Unsubscribe(_)
+            | Self::Edit(_)
+            | Self::Regenerate(_)
+            | Self::ChooseLeaf(_)
+            | Self::Rate(_) => true,
+            Self::Chat(_) | Self::Cancel(_) | Self::Typing(_) | Self::Ping | Self::NotOffered(_) => false,
+        }
+    }
+
     /// The type's name for a metric: one of a fixed set.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Chat(_) => "ai_chat_request",
             Self::Cancel(_) => "ai_chat_cancel",
+            Self::Edit(_) => "ai_chat_edit",
+            Self::Regenerate(_) => "ai_chat_regenerate",
+            Self::ChooseLeaf(_) => "conversation_choose_leaf",
+            Self::Rate(_) => "message_rate",
             Self::Typing(_) => "typing",
             Self::Ping => "ping",
             Self::Subscribe(_) => "subscribe",
@@ -199,7 +233,8 @@ mod tests {
     fn every_known_type_is_a_frame() {
         for kind in KNOWN_TYPES {
             let conversation = "0190163d-8694-739b-aea5-966c26f8ad91";
-            let text = format!(r#"{{"type":"{kind}","conversationId":"{conversation}"}}"#);
+            let fields = format!(r#""messageId":"{conversation}","prompt":"x","rating":"up""#);
+            let text = format!(r#"{{"type":"{kind}","conversationId":"{conversation}",{fields}}}"#);
             assert!(ClientFrame::parse(&text).is_ok(), "{kind}");
         }
     }

@@ -31,6 +31,8 @@ pub(super) struct Fields<'a> {
     pub(super) draft_id: Option<&'a RawValue>,
     pub(super) client_message_id: Option<&'a RawValue>,
     pub(super) parent_message_id: Option<&'a RawValue>,
+    pub(super) message_id: Option<&'a RawValue>,
+    pub(super) rating: Option<&'a RawValue>,
     pub(super) on_busy: Option<&'a RawValue>,
     pub(super) version: Option<&'a RawValue>,
     pub(super) generations: Option<&'a RawValue>,

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::ErrorCode;
 use super::v1::{
-    Ack, ConnectionEstablished, EndOfReply, MessagePosted, MessageQueued, MessageWithdrawn, Nothing,
-    OfConversation, PlaceInReply, ReplyRecorded, ReplyRequested, StreamResumed, TitleUpdated,
+    Ack, ConnectionEstablished, EndOfReply, LeafChosen, MessagePosted, MessageQueued, MessageRated,
+    MessageWithdrawn, Nothing, OfConversation, PlaceInReply, ReplyQueued, ReplyRecorded, ReplyRequested,
+    StreamResumed, TitleUpdated,
 };
 
 /// A frame to a client.
@@ -51,6 +52,12 @@ pub enum ServerFrame {
     MessageQueued(OfConversation<MessageQueued>),
     #[serde(rename = "message:withdrawn")]
     MessageWithdrawn(OfConversation<MessageWithdrawn>),
+    #[serde(rename = "reply:queued")]
+    ReplyQueued(OfConversation<ReplyQueued>),
+    #[serde(rename = "message:rated")]
+    MessageRated(OfConversation<MessageRated>),
+    #[serde(rename = "conversation:leaf_chosen")]
+    LeafChosen(OfConversation<LeafChosen>),
     #[serde(rename = "reply:requested")]
     ReplyRequested(OfConversation<ReplyRequested>),
     #[serde(rename = "reply:recorded")]
@@ -216,6 +223,9 @@ impl ServerFrame {
             Self::MessagePosted(_) => "message:posted",
             Self::MessageQueued(_) => "message:queued",
             Self::MessageWithdrawn(_) => "message:withdrawn",
+            Self::ReplyQueued(_) => "reply:queued",
+            Self::MessageRated(_) => "message:rated",
+            Self::LeafChosen(_) => "conversation:leaf_chosen",
             Self::ReplyRequested(_) => "reply:requested",
             Self::ReplyRecorded(_) => "reply:recorded",
             Self::ConversationCreated(_) => "conversation:created",

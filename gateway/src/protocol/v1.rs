@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use slipstream_domain::event::WithdrawReason;
 use slipstream_domain::{
     Citation, ConversationId, Cost, Epoch, FinishReason, GenerationId, MessageId, ModelId, Part, ProviderId,
-    Seq, TerminalStatus, TitleSource, TokenUsage, UserId,
+    Rating, Seq, TerminalStatus, TitleSource, TokenUsage, UserId,
 };
 use uuid::Uuid;
 
@@ -234,6 +234,9 @@ pub struct MessageQueued {
     pub message_id: MessageId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_message_id: Option<MessageId>,
+    /// The message it is another version of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_from: Option<MessageId>,
     /// The attempt that will answer it.
     pub generation_id: GenerationId,
     /// The reply's message.
@@ -247,7 +250,39 @@ pub struct MessageQueued {
     pub text: Option<String>,
 }
 
-/// A waiting message will not be sent.
+/// Another reply to a message was wanted while one was being made; it waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct ReplyQueued {
+    pub message_id: MessageId,
+    pub parent_message_id: MessageId,
+    /// The attempt that will make it.
+    pub generation_id: GenerationId,
+    pub provider: ProviderId,
+    pub model: ModelId,
+    /// Whether it goes before what waits already.
+    pub at_head: bool,
+}
+
+/// The conversation is shown at this message now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct LeafChosen {
+    pub message_id: MessageId,
+}
+
+/// The user thinks this of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct MessageRated {
+    pub message_id: MessageId,
+    pub rating: Rating,
+}
+
+/// What waited will not be sent; for a reply that was to be made again, the reply's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]

@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::Speaks;
 use super::session::Session;
-use crate::hub;
+use crate::hub::{self, Ask};
 use crate::meters;
 use crate::protocol::{
     AssetError, ChatFrame, ClientFrame, ErrorCode, FrameError, NotOffered, NotOfferedKind, ServerFrame, V1,
@@ -47,34 +47,34 @@ pub(super) fn binary(session: &Session) {
 
 async fn carry_out(session: &Session, frame: ClientFrame) {
     let Session { shared, socket, .. } = session;
-    match frame {
-        ClientFrame::Ping => socket.frame(&ServerFrame::Pong { user_id: socket.user }),
-        ClientFrame::Typing(conversation) => hub::typing(shared, socket, conversation).await,
-        ClientFrame::Cancel(target) => {
-            // Boxed, so that a socket that asks for nothing does not keep the room for it.
-            if let Err(refusal) = Box::pin(hub::cancel(shared, socket, target)).await {
-                refuse(session, refusal);
-            }
-        }
+    if frame.is_v1_only() && socket.speaks == Speaks::Compat {
+        let message = format!("this frame needs the subprotocol {V1}");
+        return refuse(session, Refusal::new(ErrorCode::UnknownType, message));
+    }
+    // Boxed where it is large, so that a socket that asks for nothing does not keep the room for it.
+    let done = match frame {
         ClientFrame::Chat(frame) => match socket.speaks {
-            Speaks::Compat => chat(session, *frame).await,
-            Speaks::V1 => ask(session, *frame).await,
+            Speaks::Compat => return chat(session, *frame).await,
+            Speaks::V1 => return ask(session, Ask::Post(frame)).await,
         },
-        ClientFrame::Subscribe(_) | ClientFrame::Unsubscribe(_) if socket.speaks == Speaks::Compat => {
-            let message = format!("this frame needs the subprotocol {V1}");
-            refuse(session, Refusal::new(ErrorCode::UnknownType, message));
-        }
-        ClientFrame::Subscribe(wish) => {
-            if let Err(refusal) = hub::subscribe(shared, socket, wish.into()).await {
-                refuse(session, refusal);
-            }
-        }
-        ClientFrame::Unsubscribe(conversation) => socket.subscriptions.end(conversation).await,
+        ClientFrame::Edit(frame) => return ask(session, Ask::Edit(frame)).await,
+        ClientFrame::Regenerate(frame) => return ask(session, Ask::Regenerate(frame)).await,
+        ClientFrame::ChooseLeaf(on) => Box::pin(hub::choose(shared, socket, on)).await,
+        ClientFrame::Rate(rate) => Box::pin(hub::rate(shared, socket, rate)).await,
+        ClientFrame::Cancel(target) => Box::pin(hub::cancel(shared, socket, target)).await,
+        ClientFrame::Subscribe(wish) => Box::pin(hub::subscribe(shared, socket, wish.into())).await,
+        ClientFrame::Unsubscribe(conversation) => return socket.subscriptions.end(conversation).await,
+        ClientFrame::Typing(conversation) => return hub::typing(shared, socket, conversation).await,
+        ClientFrame::Ping => return socket.frame(&ServerFrame::Pong { user_id: socket.user }),
         ClientFrame::NotOffered(frame) => {
             for answer in not_offered(*frame, socket.user) {
                 socket.frame(&answer);
             }
+            return;
         }
+    };
+    if let Err(refusal) = done {
+        refuse(session, refusal);
     }
 }
 
@@ -98,13 +98,13 @@ async fn chat(session: &Session, frame: ChatFrame) {
 
 /// Goes on once the request is acknowledged or refused. It is carried out by a task of its own, which also posts when the
 /// socket ends meanwhile.
-async fn ask(session: &Session, frame: ChatFrame) {
+async fn ask(session: &Session, wish: Ask) {
     let (shared, socket) = (session.shared.clone(), session.socket.clone());
     let (posting, posted) = oneshot::channel();
     session.shared.tasks.spawn(async move {
         let (_posting, request_id) = (posting, shared.ids.uuid());
         let span = tracing::info_span!("chat", request.id = %request_id);
-        if let Err(refusal) = hub::ask(&shared, &socket, frame).instrument(span).await {
+        if let Err(refusal) = hub::ask(&shared, &socket, wish).instrument(span).await {
             socket.refuse(request_id, refusal);
         }
     });

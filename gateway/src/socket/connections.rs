@@ -20,14 +20,14 @@ struct Counts {
 }
 
 /// A socket that is counted until this is dropped.
-pub(super) struct Counted {
+pub(crate) struct Counted {
     connections: Arc<Connections>,
     user: UserId,
 }
 
 impl Connections {
     /// Counts one more, unless the user, or all together, have as many as they may.
-    pub(super) fn count(self: &Arc<Self>, user: UserId, settings: &Settings) -> Option<Counted> {
+    pub(crate) fn count(self: &Arc<Self>, user: UserId, settings: &Settings) -> Option<Counted> {
         let mut counts = lock(&self.0);
         let of_user = counts.of.get(&user).copied().unwrap_or(0);
         if of_user >= settings.sockets_per_user || counts.all >= settings.sockets {

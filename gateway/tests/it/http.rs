@@ -36,6 +36,65 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Response {
     request(address, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
 }
 
+/// The same for a client that comes back to a stream.
+pub(crate) async fn get_from(address: SocketAddr, path: &str, last: Option<&str>) -> Response {
+    request(address, &stream_head(path, last)).await
+}
+
+fn stream_head(path: &str, last: Option<&str>) -> String {
+    let last = last.map(|last| format!("last-event-id: {last}\r\n")).unwrap_or_default();
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{last}\r\n")
+}
+
+/// Server-sent events as they come.
+pub(crate) struct EventStream {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl EventStream {
+    pub(crate) async fn open(address: SocketAddr, path: &str, last: Option<&str>) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(stream_head(path, last).as_bytes()).await.unwrap();
+        let mut events = Self { stream, bytes: Vec::new() };
+        let head = events.until("\r\n\r\n").await.expect("a head").to_lowercase();
+        assert!(
+            head.starts_with("http/1.1 200") && head.contains("content-type: text/event-stream"),
+            "{head}"
+        );
+        events
+    }
+
+    /// The next event's id and frame; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            // Of the chunked body only the events matter; an event is never longer than its chunk here.
+            let event = self.until("\n\n").await?;
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            if let (Some(id), Some(data)) = (field("id:"), field("data:")) {
+                return Some((id.to_owned(), serde_json::from_str(data).expect("frames are JSON")));
+            }
+        }
+    }
+
+    async fn until(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some(at) = self.bytes.windows(end.len()).position(|bytes| bytes == end.as_bytes()) {
+                let rest = self.bytes.split_off(at + end.len());
+                let taken = std::mem::replace(&mut self.bytes, rest);
+                return Some(String::from_utf8(taken).unwrap());
+            }
+            let mut more = [0; 16 * 1024];
+            let read =
+                timeout(PATIENCE, self.stream.read(&mut more)).await.expect("more or the end").unwrap();
+            if read == 0 {
+                return None;
+            }
+            self.bytes.extend_from_slice(&more[..read]);
+        }
+    }
+}
+
 async fn request(address: SocketAddr, head: &str) -> Response {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();

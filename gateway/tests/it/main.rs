@@ -9,4 +9,7 @@ mod owner;
 mod sockets;
 mod taking_over;
 mod v1;
+mod v1_asking;
+mod v1_resuming;
+mod v1_slow;
 mod world;
