@@ -84,13 +84,10 @@ impl EventStream {
                 let taken = std::mem::replace(&mut self.bytes, rest);
                 return Some(String::from_utf8(taken).unwrap());
             }
-            let mut more = [0; 16 * 1024];
-            let read =
-                timeout(PATIENCE, self.stream.read(&mut more)).await.expect("more or the end").unwrap();
-            if read == 0 {
+            let more = self.stream.read_buf(&mut self.bytes);
+            if timeout(PATIENCE, more).await.expect("more or the end").unwrap() == 0 {
                 return None;
             }
-            self.bytes.extend_from_slice(&more[..read]);
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use slipstream_domain::Part;
 use slipstream_testkit::V1Client;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
 
 use crate::client::Client;
 use crate::http::EventStream;
@@ -62,7 +63,7 @@ async fn a_client_killed_a_thousand_times_during_one_long_reply_ends_with_its_di
     let conversation = ack["conversationId"].as_str().unwrap().to_owned();
     let generation = ack["generationId"].as_str().unwrap().to_owned();
     let (done, is_done) = tokio::sync::oneshot::channel();
-    let story = tokio::spawn(tell_a_long_story(world.worker().await, is_done));
+    let story = TaskTracker::new().spawn(tell_a_long_story(world.worker().await, is_done));
     for life in 0..LIVES {
         for _ in 0..life % 7 {
             take(&mut state, &mut client).await;
@@ -109,7 +110,7 @@ async fn an_http_client_cut_off_again_and_again_ends_with_the_digest() {
     let generation = ack["generationId"].as_str().unwrap().to_owned();
     let path = format!("/v1/generations/{generation}/stream?email=a@example.com");
     let (done, is_done) = tokio::sync::oneshot::channel();
-    let story = tokio::spawn(tell_a_long_story(world.worker().await, is_done));
+    let story = TaskTracker::new().spawn(tell_a_long_story(world.worker().await, is_done));
     let (mut state, mut last) = (V1Client::default(), None::<String>);
     for life in 0..LIVES / 4 {
         let mut stream = EventStream::open(world.address, &path, last.as_deref()).await;
