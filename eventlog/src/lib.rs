@@ -43,7 +43,7 @@ pub use key_ring::{
     Forged, KeyRing, KeyRingUnavailable, NullKeyRing, SealError, SealRequest, SealedBytes, UnsealRequest,
 };
 pub use log::{EventLog, LogOptions};
-pub use migrate::migrate;
+pub use migrate::{Schema, migrate, schema};
 pub use projector::{Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, activate};
 pub use read::{FeedError, Head, OpenStream, ReadError};
 pub use recorded::{DecodeFault, EventType, Payload, Recorded, Unsealed};

@@ -119,11 +119,26 @@ impl EventLog {
         after: Position,
         up_to: Position,
     ) -> Result<Vec<Recorded>, ReadError> {
+        self.read_correlation_page(correlation, after, up_to, usize::MAX).await
+    }
+
+    /// The same, at most `limit` events: hand the last one's position back as `after` to go on.
+    ///
+    /// # Errors
+    /// The database or the key ring does not answer.
+    pub async fn read_correlation_page(
+        &self,
+        correlation: CorrelationId,
+        after: Position,
+        up_to: Position,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, ReadError> {
         let rows = select_events!(
-            "WHERE e.correlation_id = $1 AND e.position > $2 AND e.position <= $3 ORDER BY e.position",
+            "WHERE e.correlation_id = $1 AND e.position > $2 AND e.position <= $3 ORDER BY e.position LIMIT $4",
             correlation.as_uuid(),
             after.get(),
-            up_to.get()
+            up_to.get(),
+            i64::try_from(limit).unwrap_or(i64::MAX)
         );
         self.decoded(rows.fetch_all(self.pool()).await?).await
     }

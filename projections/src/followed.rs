@@ -35,7 +35,10 @@ pub struct Unreadable {
 }
 
 /// The event in an envelope.
-pub(crate) fn decode(recorded: &Recorded) -> Result<Followed, Unreadable> {
+///
+/// # Errors
+/// This program cannot read it.
+pub fn decode(recorded: &Recorded) -> Result<Followed, Unreadable> {
     let correlation = recorded.correlation.as_uuid();
     let unreadable = |why: String| Unreadable { position: recorded.position, correlation, why };
     let payload = recorded.payload.as_ref().map_err(|fault| unreadable(fault.to_string()))?;

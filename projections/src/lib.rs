@@ -27,7 +27,7 @@ pub use conversation_log::{ConversationLog, Versioned, conversation_events, conv
 pub use conversations::Conversations;
 pub use error::QueryError;
 pub use follow::{Follow, FollowError, follow};
-pub use followed::{Followed, Unreadable};
+pub use followed::{Followed, Unreadable, decode};
 pub use generation_log::{GenerationLog, generation_log};
 pub use generations::Generations;
 pub use history_log::{history_from_log, young_history};

@@ -1,60 +1,96 @@
-//! The command line.
+//! The command line: which subcommands there are, and what is common to all of them. Each one's own options stand in its
+//! file.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+
+use crate::database::DatabaseOptions;
+use crate::subcommands::config_show::ShowOptions;
+use crate::subcommands::dev::DevOptions;
+use crate::subcommands::doctor::DoctorOptions;
+use crate::subcommands::log_tail::TailOptions;
+use crate::subcommands::log_verify::VerifyOptions;
+use crate::subcommands::projections_retry::RetryOptions;
+use crate::subcommands::projections_status::StatusOptions;
+use crate::subcommands::replay::ReplayOptions;
+use crate::subcommands::serve::ServeOptions;
 
 /// A self-hosted backend for multi-provider AI chat.
+///
+/// Every change is an event in an append-only, hash-chained log in PostgreSQL. `dev` and `serve` run the service; the
+/// other commands look at its log and its read models, beside the running service or without it. They all work on the
+/// data folder (--data-dir, else the default one), or on the PostgreSQL that DATABASE_URL names.
 #[derive(Debug, Parser)]
-#[command(name = "slipstream", version, about, propagate_version = true)]
+#[command(name = "slipstream", version, about, propagate_version = true, after_help = AFTER)]
 pub(crate) struct Cli {
-    /// What to log, as a filter such as `info` or `slipstream=debug,sqlx=warn`. The environment's `RUST_LOG` otherwise.
+    /// What to log, as a filter such as `info` or `slipstream=debug,sqlx=warn`. Otherwise the setting `log.filter`.
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
+    /// The file with the settings. Otherwise `slipstream.toml` in the data folder, if there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+const AFTER: &str = "\
+Examples:
+  slipstream dev                          everything in one process, with a PostgreSQL of its own
+  slipstream replay 0199…-… --as-of 2026-11-24T09:00:00Z
+  slipstream doctor                       is everything as it should be?
+  slipstream config show                  which settings hold, and where each comes from
+
+Exit codes: 0 all went well, 1 it failed, 2 the command line or a setting is wrong.
+`slipstream help COMMAND` tells more.";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run everything in this one process, with a PostgreSQL of its own.
-    ///
-    /// Needs nothing but PostgreSQL's programs on the machine. Clients connect to `ws://ADDRESS/?email=you@example.com`,
-    /// from this machine only. A provider without a key is answered by the simulated one.
+    /// Run everything in this one process, ready to be tried out.
     Dev(DevOptions),
+    /// Run the service, or some roles of it.
+    Serve(ServeOptions),
     /// Bring the database's schema up to date. Safe to run at any time, from several processes at once.
     Migrate(DatabaseOptions),
+    /// Tell the whole story of a conversation, as an auditor reads it.
+    Replay(ReplayOptions),
     /// Look at the event log.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Look after the read models.
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
+    /// Check everything the service needs, and say what to do where something is wrong.
+    Doctor(DoctorOptions),
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
 }
 
 /// What to do with the log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
     /// Check every event, hash and link of the log; say what is wrong and where. Exit code 1 when anything is.
-    Verify(DatabaseOptions),
+    Verify(VerifyOptions),
+    /// Print the newest events, and go on as they come.
+    Tail(TailOptions),
 }
 
-/// Settings of `slipstream dev`.
-#[derive(Debug, Args)]
-pub(crate) struct DevOptions {
-    /// The address to listen on.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4000")]
-    pub(crate) listen: SocketAddr,
-    #[command(flatten)]
-    pub(crate) database: DatabaseOptions,
+/// What to do with the read models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectionsCommand {
+    /// Say how far each read model is, who runs it, and what it has set aside.
+    Status(StatusOptions),
+    /// Ask for another try at what a read model has set aside.
+    Retry(RetryOptions),
 }
 
-/// Which database.
-#[derive(Debug, Args)]
-pub(crate) struct DatabaseOptions {
-    /// The folder with the private PostgreSQL; made when it does not exist. The environment's `DATABASE_URL` names a
-    /// server to use instead, but a folder given here goes before it.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) data_dir: Option<PathBuf>,
+/// What to do with the settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings that hold, as TOML, each with where it comes from. Secrets are not shown.
+    Show(ShowOptions),
 }
 
 #[cfg(test)]

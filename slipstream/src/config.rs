@@ -1,110 +1,186 @@
-//! The settings, out of the environment. Read once at the start; nothing else in the program looks there.
+//! The settings: defaults, then the file, then the environment. Read once at the start; nothing else in the program
+//! looks there. Refuses what it does not know and what cannot be meant.
+
+mod error;
+mod keys;
+mod layers;
+mod settings;
+mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use figment::Figment;
+use figment::providers::Serialized;
+use figment::value::{Empty, Value};
 use secrecy::SecretString;
 use slipstream_domain::ProviderId;
 
-/// Provider, the variable with its key, the variable with its base URL (`07-identity-and-keys`, `05-providers`).
-const PROVIDERS: [(&str, &str, &str); 6] = [
-    ("openai", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
-    ("gemini", "GOOGLE_API_KEY", "GEMINI_BASE_URL"),
-    ("grok", "X_AI_KEY", "XAI_BASE_URL"),
-    ("anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
-    ("meta", "LLAMA_API_KEY", "LLAMA_BASE_URL"),
-    ("vercel", "V0_API_KEY", "V0_BASE_URL"),
-];
+pub(crate) use error::{ConfigError, did_you_mean};
+pub(crate) use telemetry::{Log, Telemetry};
 
-/// Every setting.
+use keys::{KEYS, Kind};
+use settings::{Provider, Settings};
+
+/// The file's name in a data folder.
+const FILE: &str = "slipstream.toml";
+
+/// What the settings are read from.
+pub(crate) struct Surroundings {
+    /// The environment.
+    pub(crate) variables: Vec<(OsString, OsString)>,
+    /// The file that is named on the command line: it must be there.
+    pub(crate) file: Option<PathBuf>,
+    /// The data folder that is named on the command line.
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Every setting, parsed.
 #[derive(Debug)]
 pub(crate) struct Config {
+    /// The address to listen on.
+    pub(crate) listen: SocketAddr,
     /// The PostgreSQL to use instead of a private one.
     pub(crate) database_url: Option<SecretString>,
-    /// What e-mail addresses are hashed with; `dev` makes one in its data folder when it is not set.
+    /// What e-mail addresses are hashed with; one is made in a data folder when it is not set.
     pub(crate) email_pepper: Option<SecretString>,
+    /// Whether `serve` takes `?email=` from this machine at its word.
+    pub(crate) development_email: bool,
+    /// What the gateway allows.
+    pub(crate) gateway: slipstream_gateway::Settings,
+    /// What the worker takes on.
+    pub(crate) worker: slipstream_workers::Settings,
     /// The operator's provider keys.
     pub(crate) keys: BTreeMap<ProviderId, SecretString>,
     /// Where providers are spoken to, when not at the vendor's own address.
     pub(crate) base_urls: BTreeMap<ProviderId, String>,
+    /// Logs.
+    pub(crate) log: Log,
+    /// Telemetry.
+    #[allow(dead_code, reason = "for what sends traces")]
+    pub(crate) telemetry: Telemetry,
     /// Where PostgreSQL's programs are looked for.
     pub(crate) path: Option<OsString>,
-    /// The folder that data goes to unless one is named; `None` when nothing says where that is.
+    /// The data folder: the one that is named, else the default one; `None` when nothing says where that is.
     pub(crate) data_dir: Option<PathBuf>,
+    /// The file that was read, if there was one.
+    pub(crate) file: Option<PathBuf>,
+    /// All of it as an operator may see it, in the order of [`KEYS`].
+    pub(crate) effective: Vec<Effective>,
 }
 
+/// A setting as it came out.
+#[derive(Debug)]
+pub(crate) struct Effective {
+    /// Its name.
+    pub(crate) key: &'static str,
+    /// Its value; none when it is not set. A secret is replaced by [`REDACTED`].
+    pub(crate) value: Option<serde_json::Value>,
+    /// The file or the variable; none for a default.
+    pub(crate) place: Option<String>,
+}
+
+/// What is shown of a secret.
+const REDACTED: &str = "[redacted]";
+
 impl Config {
-    /// Takes the settings from `variable`, which answers the value of an environment variable. An empty value is none.
-    ///
     /// # Errors
-    /// A value that is not UTF-8; the error names its variable.
-    pub(crate) fn read(variable: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<Self> {
-        let text = |name: &str| match variable(name).map(OsString::into_string) {
-            None => Ok(None),
-            Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
-            Some(Err(_)) => Err(anyhow!("{name} is not UTF-8")),
+    /// What is set cannot be read, is not known, or is of the wrong kind; the error names its place.
+    pub(crate) fn read(from: Surroundings) -> Result<Self, ConfigError> {
+        let variable = |wanted: &str| {
+            from.variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
         };
-        let (mut keys, mut base_urls) = (BTreeMap::new(), BTreeMap::new());
-        for (provider, key, base_url) in PROVIDERS {
-            let provider = ProviderId::parse(provider)?;
-            if let Some(key) = text(key)? {
-                keys.insert(provider.clone(), SecretString::from(key));
-            }
-            if let Some(base_url) = text(base_url)? {
-                base_urls.insert(provider, base_url);
-            }
-        }
         let root = nix::unistd::Uid::effective().is_root();
         let (xdg, home) = (variable("XDG_DATA_HOME"), variable("HOME"));
+        let default = slipstream_postgres::default_data_dir(root, xdg.as_deref(), home.as_deref());
+        let data_dir = from.data_dir.or(default);
+        let file = from.file.or_else(|| data_dir.as_deref().and_then(kept_file));
+
+        let layered = layered(file.as_deref(), &from.variables)?;
+        let settings: Settings = layered.extract().map_err(|error| refusal(&layered, &error))?;
+        let effective = KEYS.iter().map(|key| effective(&layered, key.path, key.kind)).collect();
+        let (keys, base_urls) = vendors(settings.providers.0)?;
         Ok(Self {
-            database_url: text("DATABASE_URL")?.map(SecretString::from),
-            email_pepper: text("EMAIL_PEPPER")?.map(SecretString::from),
+            listen: settings.server.listen,
+            database_url: settings.database.url,
+            email_pepper: settings.auth.email_pepper,
+            development_email: settings.auth.development_email,
+            gateway: settings.gateway.into(),
+            worker: settings.worker.into(),
             keys,
             base_urls,
+            log: settings.log,
+            telemetry: settings.telemetry,
             path: variable("PATH"),
-            data_dir: slipstream_postgres::default_data_dir(root, xdg.as_deref(), home.as_deref()),
+            data_dir,
+            file,
+            effective,
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use secrecy::ExposeSecret;
+fn kept_file(data_dir: &Path) -> Option<PathBuf> {
+    Some(data_dir.join(FILE)).filter(|file| file.exists())
+}
 
-    fn read(set: &[(&str, &str)]) -> Config {
-        let find =
-            |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| OsString::from(value));
-        Config::read(find).unwrap()
+fn layered(file: Option<&Path>, variables: &[(OsString, OsString)]) -> Result<Figment, ConfigError> {
+    let mut layered = Figment::from(Serialized::defaults(Settings::default()));
+    if let Some(file) = file {
+        layered = layered.merge(layers::file(file)?);
     }
-
-    #[test]
-    fn each_provider_has_its_own_variables() {
-        let config = read(&[("X_AI_KEY", "xai-1"), ("OPENAI_BASE_URL", "http://127.0.0.1:1")]);
-        let grok = ProviderId::parse("grok").unwrap();
-        assert_eq!(config.keys[&grok].expose_secret(), "xai-1");
-        assert_eq!(config.base_urls[&ProviderId::parse("openai").unwrap()], "http://127.0.0.1:1");
+    for variable in layers::environment(variables)? {
+        layered = layered.merge(variable);
     }
+    Ok(layered)
+}
 
-    #[test]
-    fn an_empty_variable_is_as_good_as_none() {
-        assert!(read(&[("DATABASE_URL", "")]).database_url.is_none());
+type Vendors = (BTreeMap<ProviderId, SecretString>, BTreeMap<ProviderId, String>);
+
+fn vendors(providers: BTreeMap<String, Provider>) -> Result<Vendors, ConfigError> {
+    let (mut keys, mut base_urls) = (BTreeMap::new(), BTreeMap::new());
+    for (id, Provider { api_key, base_url }) in providers {
+        let id = ProviderId::parse(&id).map_err(|error| ConfigError::Other(error.to_string()))?;
+        keys.extend(api_key.map(|key| (id.clone(), key)));
+        base_urls.extend(base_url.map(|base_url| (id, base_url)));
     }
+    Ok((keys, base_urls))
+}
 
-    #[test]
-    fn a_secret_is_not_printed() {
-        let config = read(&[("OPENAI_API_KEY", "sk-planted"), ("DATABASE_URL", "postgres://u:planted@h/d")]);
-        assert!(!format!("{config:?}").contains("planted"));
+fn refusal(layered: &Figment, error: &figment::Error) -> ConfigError {
+    let path = error.path.join(".");
+    // An element of a list is named by its number.
+    let within = |key: &str| path == key || path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+    let Some(key) = KEYS.iter().find(|key| within(key.path)) else {
+        return ConfigError::Other(error.to_string());
+    };
+    let set = layered.find_value(key.path).ok().and_then(|value| json(&value));
+    let instead = match (key.kind, set) {
+        (Kind::Secret, _) | (_, None) => String::new(),
+        (_, Some(value)) => format!(", not {value}"),
+    };
+    let place = layered.find_metadata(key.path).map_or_else(String::new, |place| place.name.to_string());
+    ConfigError::Wrong { place, name: key.path, kind: key.kind, instead }
+}
+
+fn effective(layered: &Figment, key: &'static str, kind: Kind) -> Effective {
+    let value = layered.find_value(key).ok().and_then(|value| json(&value));
+    // Only the defaults have a source: the place in this program.
+    let place = layered.find_metadata(key).filter(|place| place.source.is_none());
+    Effective {
+        key,
+        value: value.map(|value| if kind == Kind::Secret { REDACTED.into() } else { value }),
+        place: place.map(|place| place.name.to_string()),
     }
+}
 
-    #[cfg(unix)]
-    #[test]
-    fn a_value_that_is_no_text_is_refused_by_name() {
-        use std::os::unix::ffi::OsStringExt;
-        let error = Config::read(|name| (name == "EMAIL_PEPPER").then(|| OsString::from_vec(vec![0xFF])))
-            .unwrap_err();
-        assert_eq!(error.to_string(), "EMAIL_PEPPER is not UTF-8");
+/// `None` for a value that is not set.
+fn json(value: &Value) -> Option<serde_json::Value> {
+    match value {
+        Value::Empty(_, Empty::None | Empty::Unit) => None,
+        set => set.deserialize().ok(),
     }
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use slipstream_postgres::{PrivatePostgres, usual_folders};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
-use crate::cli::DatabaseOptions;
 use crate::config::Config;
 
 /// How long a command waits for a connection before it says that there is none.
@@ -18,9 +18,19 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Who owns a server that others may use too: a lock of PostgreSQL's, held as long as its owner's connection lives. Any
 /// number that nobody else locks.
-const OWNER_LOCK: i64 = 7_310_034_171;
+pub(crate) const OWNER_LOCK: i64 = 7_310_034_171;
 /// PostgreSQL notices within this time that a killed owner's connection is gone.
 const OWNER_LEAVES: Duration = Duration::from_secs(5);
+
+/// Which database.
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseOptions {
+    /// The folder with the private PostgreSQL; the environment's `DATABASE_URL` names a server to use instead, but a folder
+    /// given here goes before it. Default: `/var/lib/slipstream` for root, else `$XDG_DATA_HOME/slipstream` or
+    /// `~/.local/share/slipstream`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
 
 /// Where the database is.
 pub(crate) enum Place {
@@ -52,6 +62,19 @@ impl Place {
         match &config.data_dir {
             Some(folder) => Ok(Self::Folder(folder.clone())),
             None => bail!("no data folder: HOME is not set; name one with --data-dir, or set DATABASE_URL"),
+        }
+    }
+
+    /// For those who have nothing to do in a folder that is not there, and should not make it.
+    ///
+    /// # Errors
+    /// It is a folder that does not exist.
+    pub(crate) fn must_exist(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Folder(folder) if !folder.exists() => {
+                bail!("there is no data folder {}; `slipstream dev` makes one", folder.display())
+            }
+            Self::Folder(_) | Self::Server(_) => Ok(()),
         }
     }
 }
@@ -146,7 +169,9 @@ async fn own_server(url: &SecretString) -> anyhow::Result<PgConnection> {
             return Ok(owner);
         }
         if tokio::time::Instant::now() >= give_up {
-            bail!("the database is in use by another `slipstream dev`; stop it, or use another database");
+            bail!(
+                "the database is in use by another `slipstream dev` or `serve`; stop it, or use another database"
+            );
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

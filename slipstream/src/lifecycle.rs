@@ -6,9 +6,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a stage may take to drain before it is left behind.
-const STAGE_LIMIT: Duration = Duration::from_secs(20);
-
 /// One stage of the process: tasks that are told to drain together.
 #[derive(Clone, Default)]
 pub(crate) struct Stage {
@@ -28,14 +25,15 @@ pub(crate) struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Drains stage after stage. Answers whether all of it ended by itself; `give_up` cuts it short.
-    pub(crate) async fn drain(&self, give_up: impl Future<Output = ()>) -> bool {
+    /// Drains stage after stage; one that takes longer than `stage_limit` is left behind. Answers whether all of it ended
+    /// by itself; `give_up` cuts it short.
+    pub(crate) async fn drain(&self, stage_limit: Duration, give_up: impl Future<Output = ()>) -> bool {
         let stages = async {
             let mut clean = true;
             for stage in [&self.front, &self.projections, &self.log] {
                 stage.drain.cancel();
                 stage.tasks.close();
-                clean &= tokio::time::timeout(STAGE_LIMIT, stage.tasks.wait()).await.is_ok();
+                clean &= tokio::time::timeout(stage_limit, stage.tasks.wait()).await.is_ok();
             }
             clean
         };

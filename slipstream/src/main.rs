@@ -1,47 +1,49 @@
 //! The `slipstream` binary: reads the command line and the settings, starts what they ask for, prints what went wrong.
 //!
-//! Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong.
+//! Exit codes: 0 all went well, 1 it failed, 2 the command line or a setting is wrong. Who closes the pipe that an answer
+//! goes to has seen enough: that is 0.
 
-#![allow(clippy::print_stdout, reason = "what a command answers goes to standard output")]
-
+mod as_of;
 mod catalogue;
 mod cli;
 mod config;
 mod database;
-mod dev;
+mod envelope;
 mod lifecycle;
-mod log_verify;
-mod migrate;
+mod output;
 mod readiness;
+mod subcommands;
 mod telemetry;
+mod usage;
+mod visit;
 mod wiring;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, LogCommand};
+use cli::Cli;
+use config::{Config, Surroundings};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("slipstream: {error:#}");
-            ExitCode::FAILURE
+            usage::exit_code(&error)
         }
     }
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    telemetry::log_to_stderr(cli.log.as_deref())?;
-    let config = config::Config::read(|name| std::env::var_os(name))?;
+    let config = Config::read(Surroundings {
+        variables: std::env::vars_os().collect(),
+        file: cli.config,
+        data_dir: cli.command.data_dir().map(ToOwned::to_owned),
+    })?;
+    telemetry::log_to_stderr(Some(cli.log.as_ref().unwrap_or(&config.log.filter)))?;
     let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
-        match cli.command {
-            Command::Dev(options) => dev::run(config, options).await,
-            Command::Migrate(options) => migrate::run(&config, &options).await,
-            Command::Log(LogCommand::Verify(options)) => log_verify::run(&config, &options).await,
-        }
-    })
+    runtime.block_on(cli.command.run(config))
 }

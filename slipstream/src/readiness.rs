@@ -8,7 +8,7 @@ use slipstream_gateway::Check;
 use sqlx::PgPool;
 
 /// Events a read model may be behind the log: a second or so of heavy load.
-const LAG_LIMIT: i64 = 10_000;
+pub(crate) const LAG_LIMIT: i64 = 10_000;
 
 pub(crate) fn checks(pool: PgPool, log: EventLog) -> Vec<Check> {
     vec![

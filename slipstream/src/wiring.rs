@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use slipstream_commands::ports::Ids;
@@ -26,14 +26,13 @@ use crate::catalogue::Names;
 use crate::lifecycle::Lifecycle;
 use crate::readiness;
 
-/// How long a reply may go on after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(3);
-
 /// What a process is made from.
 pub(crate) struct Parts {
     pub(crate) pool: PgPool,
     pub(crate) pepper: EmailPepper,
     pub(crate) vendors: Vendors,
+    pub(crate) gateway: slipstream_gateway::Settings,
+    pub(crate) worker: slipstream_workers::Settings,
     pub(crate) metrics: PrometheusHandle,
 }
 
@@ -75,58 +74,143 @@ impl Vendors {
     }
 }
 
-/// Starts everything in one process, on a migrated database that this process owns: nobody else makes replies there, so
+/// What a process does for the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Role {
+    /// Fills the read models.
+    Projector,
+    /// Makes replies.
+    Worker,
+    /// Talks to clients.
+    Gateway,
+}
+
+impl Role {
+    /// In the order they start: nobody before those who are needed.
+    pub(crate) const ALL: [Self; 3] = [Self::Projector, Self::Worker, Self::Gateway];
+
+    /// # Errors
+    /// These need others that are not among them; the text says which, and why.
+    pub(crate) fn check_together(roles: &BTreeSet<Self>) -> Result<(), String> {
+        let missing: Vec<_> =
+            Self::ALL.iter().filter(|role| !roles.contains(role)).map(|role| role.name()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "these roles need {} in the same process: this version has no job queue and bus (NATS) and no stream state \
+             (Redis) that processes could share",
+            missing.join(" and ")
+        ))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Projector => "projector",
+            Self::Worker => "worker",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// What the roles of a process share.
+struct Shared {
+    log: EventLog,
+    app: Commands,
+    read_models: ReadModels,
+    queue: Arc<InProcessQueue>,
+    stream_state: Arc<InProcessStreamState>,
+    catalogue: Arc<Catalogue>,
+    ids: Arc<dyn Ids>,
+}
+
+/// Starts the roles in one process, on a migrated database that this process owns: nobody else makes replies there, so
 /// what is unfinished has lost its owner.
 ///
 /// # Errors
 /// A setting cannot work, or the log does not answer.
-pub(crate) async fn start(parts: Parts, listener: TcpListener, life: &Lifecycle) -> anyhow::Result<()> {
+pub(crate) async fn start(
+    roles: &BTreeSet<Role>,
+    parts: Parts,
+    listener: TcpListener,
+    life: &Lifecycle,
+) -> anyhow::Result<()> {
     let ids: Arc<dyn Ids> = Arc::new(UuidV7Ids::new());
-    // Always the same name: a start after a crash has its read models' leases back at once.
-    let process = Uuid::nil();
     let Vendors { catalogue, providers, keys, keyless } = parts.vendors;
-
     let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
     let log = EventLog::start(parts.pool.clone(), options, &life.log.tasks, life.log.drain.clone());
-    Runner::new(log.clone(), process).start(&life.projections.tasks, life.projections.drain.clone());
-    let read_models = ReadModels::new(log.clone());
+    let shared = Shared {
+        app: commands(&log, &ids, EnvironmentKeys::new(keys, keyless), parts.pepper),
+        read_models: ReadModels::new(log.clone()),
+        queue: Arc::new(InProcessQueue::new()),
+        stream_state: Arc::new(InProcessStreamState::new()),
+        log,
+        catalogue,
+        ids,
+    };
+    if roles.contains(&Role::Projector) {
+        projector(&shared, life);
+    }
+    if roles.contains(&Role::Worker) {
+        worker(&shared, providers, parts.worker, life).await?;
+    }
+    if roles.contains(&Role::Gateway) {
+        gateway(shared, parts.pool, parts.gateway, parts.metrics, listener, life);
+    }
+    Ok(())
+}
 
-    let app = commands(&log, &ids, EnvironmentKeys::new(keys, keyless), parts.pepper);
-    let queue = Arc::new(InProcessQueue::new());
-    let stream_state = Arc::new(InProcessStreamState::new());
+fn projector(shared: &Shared, life: &Lifecycle) {
+    // Always the same name: a start after a crash has its read models' leases back at once.
+    let process = Uuid::nil();
+    Runner::new(shared.log.clone(), process).start(&life.projections.tasks, life.projections.drain.clone());
+}
 
+async fn worker(
+    shared: &Shared,
+    providers: Arc<Providers>,
+    settings: slipstream_workers::Settings,
+    life: &Lifecycle,
+) -> anyhow::Result<()> {
     let workers = Workers::new(WorkerDeps {
-        app: app.clone(),
-        queue: queue.clone(),
-        stream_state: stream_state.clone(),
-        read_models: read_models.clone(),
+        app: shared.app.clone(),
+        queue: shared.queue.clone(),
+        stream_state: shared.stream_state.clone(),
+        read_models: shared.read_models.clone(),
         providers,
-        catalogue: Arc::clone(&catalogue),
-        worker: WorkerId::from_uuid(ids.uuid()),
+        catalogue: Arc::clone(&shared.catalogue),
+        worker: WorkerId::from_uuid(shared.ids.uuid()),
         // Nobody else would take over what is left then, and its client must be told.
-        settings: slipstream_workers::Settings {
-            grace: GRACE,
-            at_grace_end: AtGraceEnd::Interrupt,
-            ..slipstream_workers::Settings::default()
-        },
+        settings: slipstream_workers::Settings { at_grace_end: AtGraceEnd::Interrupt, ..settings },
     });
     let settled = workers.settle_all_now(&life.front.tasks).await?;
     if settled > 0 {
         tracing::info!(replies = settled, "settling what the last run left unfinished");
     }
     workers.start(&life.front.tasks, life.front.drain.clone());
-    life.front.tasks.spawn(Dispatcher::new(app.clone(), queue).run(life.front.drain.clone()));
+    let dispatcher = Dispatcher::new(shared.app.clone(), shared.queue.clone());
+    life.front.tasks.spawn(dispatcher.run(life.front.drain.clone()));
+    Ok(())
+}
 
+fn gateway(
+    shared: Shared,
+    pool: PgPool,
+    settings: slipstream_gateway::Settings,
+    metrics: PrometheusHandle,
+    listener: TcpListener,
+    life: &Lifecycle,
+) {
     let gateway = Gateway::new(GatewayDeps {
-        authenticate: Arc::new(DevelopmentEmail::new(app.clone())),
-        app,
-        read_models,
-        stream_state,
-        catalogue: Arc::new(Names(catalogue)),
-        ids,
-        settings: slipstream_gateway::Settings::default(),
-        checks: readiness::checks(parts.pool, log),
-        render_metrics: Arc::new(move || parts.metrics.render()),
+        authenticate: Arc::new(DevelopmentEmail::new(shared.app.clone())),
+        app: shared.app,
+        read_models: shared.read_models,
+        stream_state: shared.stream_state,
+        catalogue: Arc::new(Names(shared.catalogue)),
+        ids: shared.ids,
+        settings,
+        checks: readiness::checks(pool, shared.log),
+        render_metrics: Arc::new(move || metrics.render()),
     });
     let serving = gateway.serve(listener, life.front.tasks.clone(), life.front.drain.clone());
     life.front.tasks.spawn(async move {
@@ -134,7 +218,6 @@ pub(crate) async fn start(parts: Parts, listener: TcpListener, life: &Lifecycle)
             tracing::error!(error = &error as &dyn std::error::Error, "the gateway has stopped");
         }
     });
-    Ok(())
 }
 
 fn commands(log: &EventLog, ids: &Arc<dyn Ids>, keys: EnvironmentKeys, pepper: EmailPepper) -> Commands {

@@ -79,7 +79,11 @@ impl DataFolder {
     }
 
     pub(crate) fn lock(&self) -> PathBuf {
-        self.root.join("slipstream.lock")
+        Self::lock_in(&self.root)
+    }
+
+    pub(crate) fn lock_in(root: &Path) -> PathBuf {
+        root.join("slipstream.lock")
     }
 
     /// The major version that made the cluster; `None` when there is no cluster yet.

@@ -25,4 +25,5 @@ pub use binaries::{Binaries, usual_folders};
 pub use cluster::{Cluster, Death, Mode};
 pub use error::PostgresError;
 pub use folder::default_data_dir;
+pub use lock::holder;
 pub use private::{PreviousOwner, PrivatePostgres};

@@ -2,7 +2,7 @@
 //! proves the holder written in the file dead; a clean end empties the file.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,28 @@ impl Lock {
         };
         write().map_err(PostgresError::folder(&self.path))
     }
+}
+
+/// Who holds the lock of a data folder now, without taking it: a process id, 0 in the instant before it is written.
+/// `None` when nobody does, or when there is no such folder.
+///
+/// # Errors
+/// The lock file cannot be read.
+pub fn holder(data_dir: &Path) -> Result<Option<i32>, PostgresError> {
+    let path = DataFolder::lock_in(data_dir);
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(PostgresError::folder(&path))?,
+    };
+    match file.try_lock_shared() {
+        // Given back as the file is closed: somebody who starts in this very instant is refused once.
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(source)) => return Err(PostgresError::Folder { path, source }),
+    }
+    let mut found = Vec::new();
+    file.read_to_end(&mut found).map_err(PostgresError::folder(&path))?;
+    Ok(Some(owner(&found).unwrap_or_default()))
 }
 
 fn owner(text: &[u8]) -> Option<i32> {

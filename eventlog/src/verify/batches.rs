@@ -85,6 +85,22 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The same, but only over the newest `batches`. The one before them is taken for what it says it is; is it not
+    /// there, the walk begins at the start.
+    pub(super) async fn over_newest(mut self, batches: u32) -> Result<Self, sqlx::Error> {
+        let before = sqlx::query_as!(
+            BatchRow,
+            r#"SELECT batch_no, first_position AS "first: _", last_position AS "last: _", recorded_at, root, chain
+               FROM es.batch WHERE batch_no = $1"#,
+            self.head.batch_no - i64::from(batches)
+        );
+        if let Some(before) = before.fetch_optional(self.pool).await? {
+            self.read = before.last;
+            self.previous = before;
+        }
+        Ok(self)
+    }
+
     /// How many events and batches there were.
     pub(super) async fn run(
         mut self,

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::cli::DatabaseOptions;
 use crate::config::Config;
-use crate::database::{Database, Place};
+use crate::database::{Database, DatabaseOptions, Place};
+use crate::output::Output;
 
 /// # Errors
 /// The database cannot be opened, or a migration fails; then nothing of that migration was done.
@@ -13,6 +13,8 @@ pub(crate) async fn run(config: &Config, options: &DatabaseOptions) -> anyhow::R
     let migrated = slipstream_eventlog::migrate(&database.pool).await;
     database.close().await?;
     migrated?;
-    println!("the database is up to date");
+    let mut output = Output::open();
+    output.line("the database is up to date")?;
+    output.flush()?;
     Ok(ExitCode::SUCCESS)
 }

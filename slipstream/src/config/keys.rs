@@ -1,0 +1,103 @@
+//! The table of all settings: name, well-known variable, and what a right value looks like. A setting's meaning stands
+//! in `ops/slipstream.example.toml`.
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Where it stands in the file: `section.name`.
+    pub(crate) path: &'static str,
+    /// The variable that others know it by, beside `SLIPSTREAM_<SECTION>__<NAME>`.
+    pub(crate) variable: Option<&'static str>,
+    /// What its values are.
+    pub(crate) kind: Kind,
+}
+
+/// What a setting's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    /// Text that is never shown.
+    Secret,
+    /// A whole number that is not zero.
+    Count,
+    Flag,
+    Texts,
+    Address,
+    LogFormat,
+}
+
+impl Kind {
+    /// What would be right.
+    pub(crate) fn right(self) -> &'static str {
+        match self {
+            Self::Text | Self::Secret => "text",
+            Self::Count => "a whole number from 1 to 4294967295",
+            Self::Flag => "true or false",
+            Self::Texts => "a list of texts (in a variable: separated by commas)",
+            Self::Address => "an IP address with a port, such as 127.0.0.1:4000",
+            Self::LogFormat => "pretty or json",
+        }
+    }
+}
+
+impl Key {
+    /// The variable every setting has: `gateway.max_in_flight` is `SLIPSTREAM_GATEWAY__MAX_IN_FLIGHT`.
+    pub(crate) fn own_variable(&self) -> String {
+        format!("{OWN_PREFIX}{}", self.path.replace('.', "__").to_uppercase())
+    }
+}
+
+/// What the variables begin with that are ours alone.
+pub(crate) const OWN_PREFIX: &str = "SLIPSTREAM_";
+
+/// The setting of this name.
+pub(crate) fn key(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+const fn own(path: &'static str, kind: Kind) -> Key {
+    Key { path, variable: None, kind }
+}
+
+const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
+    Key { path, variable: Some(variable), kind }
+}
+
+/// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
+pub(crate) const KEYS: [Key; 35] = [
+    own("server.listen", Kind::Address),
+    known("database.url", Kind::Secret, "DATABASE_URL"),
+    known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
+    own("auth.development_email", Kind::Flag),
+    own("gateway.allowed_origins", Kind::Texts),
+    own("gateway.sockets_per_user", Kind::Count),
+    own("gateway.sockets", Kind::Count),
+    own("gateway.frames_per_second", Kind::Count),
+    own("gateway.max_frame_bytes", Kind::Count),
+    own("gateway.max_in_flight", Kind::Count),
+    own("gateway.request_head_seconds", Kind::Count),
+    own("gateway.authentication_seconds", Kind::Count),
+    own("gateway.stall_seconds", Kind::Count),
+    own("gateway.goodbye_seconds", Kind::Count),
+    own("gateway.drain_seconds", Kind::Count),
+    own("gateway.ping_every_seconds", Kind::Count),
+    own("gateway.ping_answer_seconds", Kind::Count),
+    own("worker.concurrency", Kind::Count),
+    own("worker.grace_seconds", Kind::Count),
+    known("providers.openai.api_key", Kind::Secret, "OPENAI_API_KEY"),
+    known("providers.openai.base_url", Kind::Text, "OPENAI_BASE_URL"),
+    known("providers.anthropic.api_key", Kind::Secret, "ANTHROPIC_API_KEY"),
+    known("providers.anthropic.base_url", Kind::Text, "ANTHROPIC_BASE_URL"),
+    known("providers.gemini.api_key", Kind::Secret, "GOOGLE_API_KEY"),
+    known("providers.gemini.base_url", Kind::Text, "GEMINI_BASE_URL"),
+    known("providers.grok.api_key", Kind::Secret, "X_AI_KEY"),
+    known("providers.grok.base_url", Kind::Text, "XAI_BASE_URL"),
+    known("providers.meta.api_key", Kind::Secret, "LLAMA_API_KEY"),
+    known("providers.meta.base_url", Kind::Text, "LLAMA_BASE_URL"),
+    known("providers.vercel.api_key", Kind::Secret, "V0_API_KEY"),
+    known("providers.vercel.base_url", Kind::Text, "V0_BASE_URL"),
+    own("log.format", Kind::LogFormat),
+    known("log.filter", Kind::Text, "RUST_LOG"),
+    known("telemetry.otlp_endpoint", Kind::Text, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    known("telemetry.service_name", Kind::Text, "OTEL_SERVICE_NAME"),
+];

@@ -1,0 +1,167 @@
+//! The settings as they stand in the file, with their defaults. What they become is [`Config`](super::Config).
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::telemetry::{Log, Telemetry};
+
+/// All sections.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Settings {
+    pub(super) server: Server,
+    pub(super) database: Database,
+    pub(super) auth: Auth,
+    pub(super) gateway: Gateway,
+    pub(super) worker: Worker,
+    pub(super) providers: Providers,
+    pub(super) log: Log,
+    pub(super) telemetry: Telemetry,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Server {
+    pub(super) listen: SocketAddr,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Database {
+    #[serde(serialize_with = "no_secret")]
+    pub(super) url: Option<SecretString>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Auth {
+    #[serde(serialize_with = "no_secret")]
+    pub(super) email_pepper: Option<SecretString>,
+    pub(super) development_email: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Gateway {
+    pub(super) allowed_origins: Vec<String>,
+    pub(super) sockets_per_user: NonZeroU32,
+    pub(super) sockets: NonZeroU32,
+    pub(super) frames_per_second: NonZeroU32,
+    pub(super) max_frame_bytes: NonZeroU32,
+    pub(super) max_in_flight: NonZeroU32,
+    pub(super) request_head_seconds: NonZeroU32,
+    pub(super) authentication_seconds: NonZeroU32,
+    pub(super) stall_seconds: NonZeroU32,
+    pub(super) goodbye_seconds: NonZeroU32,
+    pub(super) drain_seconds: NonZeroU32,
+    pub(super) ping_every_seconds: NonZeroU32,
+    pub(super) ping_answer_seconds: NonZeroU32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Worker {
+    pub(super) concurrency: NonZeroU32,
+    pub(super) grace_seconds: NonZeroU32,
+}
+
+/// By the provider's id.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Providers(pub(super) BTreeMap<String, Provider>);
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Provider {
+    #[serde(serialize_with = "no_secret")]
+    pub(super) api_key: Option<SecretString>,
+    pub(super) base_url: Option<String>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)) }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        let gateway = slipstream_gateway::Settings::default();
+        Self {
+            allowed_origins: gateway.allowed_origins,
+            sockets_per_user: count(gateway.sockets_per_user),
+            sockets: count(gateway.sockets),
+            frames_per_second: count(gateway.frames_per_second),
+            max_frame_bytes: count(gateway.max_frame_bytes),
+            max_in_flight: count(gateway.max_in_flight),
+            request_head_seconds: seconds(gateway.request_head),
+            authentication_seconds: seconds(gateway.authentication),
+            stall_seconds: seconds(gateway.stall),
+            goodbye_seconds: seconds(gateway.goodbye),
+            drain_seconds: seconds(gateway.drain),
+            ping_every_seconds: count(gateway.ping_every),
+            ping_answer_seconds: count(gateway.ping_answer),
+        }
+    }
+}
+
+impl From<Gateway> for slipstream_gateway::Settings {
+    fn from(gateway: Gateway) -> Self {
+        Self {
+            allowed_origins: gateway.allowed_origins,
+            sockets_per_user: gateway.sockets_per_user.get() as usize,
+            sockets: gateway.sockets.get() as usize,
+            frames_per_second: gateway.frames_per_second.get(),
+            max_frame_bytes: gateway.max_frame_bytes.get() as usize,
+            max_in_flight: gateway.max_in_flight.get(),
+            request_head: duration(gateway.request_head_seconds),
+            authentication: duration(gateway.authentication_seconds),
+            stall: duration(gateway.stall_seconds),
+            goodbye: duration(gateway.goodbye_seconds),
+            drain: duration(gateway.drain_seconds),
+            ping_every: gateway.ping_every_seconds.get(),
+            ping_answer: gateway.ping_answer_seconds.get(),
+        }
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        // One process is all there is: who stops it waits, and nobody else would take its replies over.
+        let grace = Duration::from_secs(3);
+        let concurrency = slipstream_workers::Settings::default().concurrency;
+        Self { concurrency: count(concurrency), grace_seconds: seconds(grace) }
+    }
+}
+
+impl From<Worker> for slipstream_workers::Settings {
+    fn from(worker: Worker) -> Self {
+        Self {
+            concurrency: worker.concurrency.get(),
+            grace: duration(worker.grace_seconds),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Providers {
+    fn default() -> Self {
+        let all = ["openai", "anthropic", "gemini", "grok", "meta", "vercel"];
+        Self(all.map(|provider| (provider.to_owned(), Provider::default())).into())
+    }
+}
+
+/// Only defaults are ever serialized, and no secret has one.
+fn no_secret<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_none()
+}
+
+fn count(number: impl TryInto<u32>) -> NonZeroU32 {
+    number.try_into().ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX)
+}
+
+fn seconds(duration: Duration) -> NonZeroU32 {
+    count(duration.as_secs())
+}
+
+fn duration(seconds: NonZeroU32) -> Duration {
+    Duration::from_secs(seconds.get().into())
+}

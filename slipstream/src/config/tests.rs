@@ -1,0 +1,204 @@
+//! What the settings take and what they refuse.
+
+use std::collections::BTreeSet;
+
+use secrecy::ExposeSecret;
+
+use super::telemetry::LogFormat;
+use super::*;
+
+fn surroundings(variables: &[(&str, &str)], file: Option<&Path>) -> Surroundings {
+    let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    Surroundings { variables, file: file.map(Path::to_owned), data_dir: None }
+}
+
+fn read(variables: &[(&str, &str)]) -> Config {
+    Config::read(surroundings(variables, None)).unwrap()
+}
+
+fn refused(variables: &[(&str, &str)]) -> String {
+    Config::read(surroundings(variables, None)).unwrap_err().to_string()
+}
+
+/// Reads a file `slipstream.toml` with this text; a refusal names it without its folder.
+fn read_file(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    std::fs::write(&file, text).unwrap();
+    let prefix = format!("{}/", folder.path().display());
+    Config::read(surroundings(variables, Some(&file))).map_err(|error| error.to_string().replace(&prefix, ""))
+}
+
+fn refused_file(text: &str) -> String {
+    read_file(text, &[]).unwrap_err()
+}
+
+#[test]
+fn each_provider_has_its_own_variables() {
+    let config = read(&[("X_AI_KEY", "xai-1"), ("OPENAI_BASE_URL", "http://127.0.0.1:1")]);
+    let grok = ProviderId::parse("grok").unwrap();
+    assert_eq!(config.keys[&grok].expose_secret(), "xai-1");
+    assert_eq!(config.base_urls[&ProviderId::parse("openai").unwrap()], "http://127.0.0.1:1");
+}
+
+#[test]
+fn an_empty_variable_is_as_good_as_none() {
+    assert!(read(&[("DATABASE_URL", ""), ("SLIPSTREAM_GATEWAY__SOCKETS", "")]).database_url.is_none());
+}
+
+#[test]
+fn a_secret_that_looks_like_a_number_is_text() {
+    assert_eq!(read(&[("EMAIL_PEPPER", "123")]).email_pepper.unwrap().expose_secret(), "123");
+}
+
+#[test]
+fn the_environment_goes_over_the_file_and_the_file_over_the_defaults() {
+    let text = "[gateway]\nmax_in_flight = 3\nsockets = 5\n[log]\nformat = 'json'\n";
+    let set = [
+        ("SLIPSTREAM_GATEWAY__SOCKETS", "7"),
+        ("SLIPSTREAM_GATEWAY__ALLOWED_ORIGINS", "https://a, https://b"),
+    ];
+    let config = read_file(text, &set).unwrap();
+    assert_eq!((config.gateway.max_in_flight, config.gateway.sockets), (3, 7));
+    assert_eq!(config.gateway.allowed_origins, ["https://a", "https://b"]);
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.gateway.ping_every, slipstream_gateway::Settings::default().ping_every);
+}
+
+#[test]
+fn our_own_variable_goes_over_the_well_known_one() {
+    let config = read(&[("SLIPSTREAM_LOG__FILTER", "debug"), ("RUST_LOG", "warn")]);
+    assert_eq!(config.log.filter, "debug");
+}
+
+#[test]
+fn a_file_in_the_data_folder_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(FILE), "[worker]\nconcurrency = 2\n").unwrap();
+    let from = Surroundings { data_dir: Some(folder.path().to_owned()), ..surroundings(&[], None) };
+    assert_eq!(Config::read(from).unwrap().worker.concurrency, 2);
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest_right_one() {
+    assert_eq!(
+        refused_file("[gateway]\nmax_in_fligt = 3\n"),
+        "slipstream.toml: there is no setting gateway.max_in_fligt; did you mean gateway.max_in_flight?"
+    );
+    assert_eq!(
+        refused_file("[gatway]\nsockets = 3\n"),
+        "slipstream.toml: there is no setting gatway; did you mean gateway?"
+    );
+    assert_eq!(
+        refused_file("[providers.opnai]\napi_key = 'x'\n"),
+        "slipstream.toml: there is no setting providers.opnai; did you mean providers.openai?"
+    );
+    assert_eq!(
+        refused(&[("SLIPSTREAM_GATEWAY_SOCKETS", "3")]),
+        "environment: there is no setting SLIPSTREAM_GATEWAY_SOCKETS; did you mean SLIPSTREAM_GATEWAY__SOCKETS?"
+    );
+    read(&[("SLIPSTREAM_TEST_DATABASE_URL", "the test suite's")]);
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_refused_with_its_place_and_what_would_be_right() {
+    assert_eq!(
+        refused_file("[gateway]\nsockets = 'many'\n"),
+        "slipstream.toml: gateway.sockets must be a whole number from 1 to 4294967295, not \"many\""
+    );
+    assert_eq!(
+        refused(&[("SLIPSTREAM_WORKER__CONCURRENCY", "0")]),
+        "SLIPSTREAM_WORKER__CONCURRENCY: worker.concurrency must be a whole number from 1 to 4294967295, not 0"
+    );
+    assert_eq!(
+        refused_file("[server]\nlisten = '4000'\n"),
+        "slipstream.toml: server.listen must be an IP address with a port, such as 127.0.0.1:4000, not \"4000\""
+    );
+    assert_eq!(
+        refused(&[("SLIPSTREAM_LOG__FORMAT", "xml")]),
+        "SLIPSTREAM_LOG__FORMAT: log.format must be pretty or json, not \"xml\""
+    );
+    assert_eq!(
+        refused_file("[gateway]\nallowed_origins = [1]\n"),
+        "slipstream.toml: gateway.allowed_origins must be a list of texts (in a variable: separated by commas), not [1]"
+    );
+    assert_eq!(
+        refused_file("gateway = 3\n"),
+        "slipstream.toml: gateway is a section, not a setting; write [gateway]"
+    );
+    assert_eq!(refused_file("[database]\nurl = 31337\n"), "slipstream.toml: database.url must be text");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_refused_without_quoting_it() {
+    let said = refused_file("[auth]\nemail_pepper = planted secret\n");
+    assert!(said.starts_with("slipstream.toml is not TOML, line 2: "), "{said}");
+    assert!(!said.contains("planted"), "{said}");
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let error = Config::read(surroundings(&[], Some(Path::new("/nowhere/at-all.toml")))).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read /nowhere/at-all.toml: "), "{error}");
+}
+
+#[test]
+fn a_secret_is_not_printed() {
+    let config = read(&[("OPENAI_API_KEY", "sk-planted"), ("DATABASE_URL", "postgres://u:planted@h/d")]);
+    assert!(!format!("{config:?}").contains("planted"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_no_text_is_refused_by_name() {
+    use std::os::unix::ffi::OsStringExt;
+    let variables = vec![("EMAIL_PEPPER".into(), OsString::from_vec(vec![0xFF]))];
+    let error = Config::read(Surroundings { variables, file: None, data_dir: None }).unwrap_err();
+    assert_eq!(error.to_string(), "EMAIL_PEPPER is not UTF-8");
+}
+
+#[test]
+fn the_table_of_settings_is_the_settings() {
+    let defaults = Value::serialize(Settings::default()).unwrap();
+    let mut paths = BTreeSet::new();
+    collect(&defaults, "", &mut paths);
+    assert_eq!(paths, KEYS.iter().map(|key| key.path.to_owned()).collect());
+}
+
+fn collect(value: &Value, path: &str, paths: &mut BTreeSet<String>) {
+    match value.as_dict() {
+        Some(section) => {
+            for (name, value) in section {
+                collect(value, format!("{path}.{name}").trim_start_matches('.'), paths);
+            }
+        }
+        None => assert!(paths.insert(path.to_owned())),
+    }
+}
+
+/// The example with every setting that is commented out put in.
+fn example() -> String {
+    let text = include_str!("../../../ops/slipstream.example.toml");
+    let is_setting = |line: &str| line.split_once(" = ").is_some_and(|(name, _)| !name.contains(' '));
+    let lines = text.lines().map(|line| match line.strip_prefix("# ") {
+        Some(setting) if is_setting(setting) => setting,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_sets_every_setting_and_is_taken() {
+    let config = read_file(&example(), &[]).unwrap();
+    let unset: Vec<_> = config.effective.iter().filter(|setting| setting.place.is_none()).collect();
+    assert!(unset.is_empty(), "ops/slipstream.example.toml does not show {unset:?}");
+}
+
+#[test]
+fn what_the_example_shows_without_a_comment_sign_are_the_defaults() {
+    let example = read_file(include_str!("../../../ops/slipstream.example.toml"), &[]).unwrap();
+    let defaults = read(&[]);
+    for (shown, default) in example.effective.iter().zip(&defaults.effective) {
+        assert_eq!(shown.value, default.value, "{}", shown.key);
+    }
+}

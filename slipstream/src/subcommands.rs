@@ -1,0 +1,58 @@
+//! The subcommands, one file each. A new one: its file, a line here, a variant in [`Command`].
+
+pub(crate) mod config_show;
+pub(crate) mod dev;
+pub(crate) mod doctor;
+pub(crate) mod log_tail;
+pub(crate) mod log_verify;
+mod migrate;
+pub(crate) mod projections_retry;
+pub(crate) mod projections_status;
+pub(crate) mod replay;
+pub(crate) mod serve;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::{Command, ConfigCommand, LogCommand, ProjectionsCommand};
+use crate::config::Config;
+
+impl Command {
+    /// The data folder that is named on the command line.
+    pub(crate) fn data_dir(&self) -> Option<&Path> {
+        let database = match self {
+            Self::Dev(options) => &options.database,
+            Self::Serve(options) => &options.database,
+            Self::Migrate(database) => database,
+            Self::Replay(options) => &options.database,
+            Self::Log(LogCommand::Verify(options)) => &options.database,
+            Self::Log(LogCommand::Tail(options)) => &options.database,
+            Self::Projections(ProjectionsCommand::Status(options)) => &options.database,
+            Self::Projections(ProjectionsCommand::Retry(options)) => &options.database,
+            Self::Doctor(options) => &options.database,
+            Self::Config(ConfigCommand::Show(options)) => &options.database,
+        };
+        database.data_dir.as_deref()
+    }
+
+    /// # Errors
+    /// Whatever the subcommand fails with.
+    pub(crate) async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Dev(options) => dev::run(config, options).await,
+            Self::Serve(options) => serve::run(config, options).await,
+            Self::Migrate(database) => migrate::run(&config, &database).await,
+            Self::Replay(options) => replay::run(&config, &options).await,
+            Self::Log(LogCommand::Verify(options)) => log_verify::run(&config, &options).await,
+            Self::Log(LogCommand::Tail(options)) => log_tail::run(&config, &options).await,
+            Self::Projections(ProjectionsCommand::Status(options)) => {
+                projections_status::run(&config, &options).await
+            }
+            Self::Projections(ProjectionsCommand::Retry(options)) => {
+                projections_retry::run(&config, &options).await
+            }
+            Self::Doctor(options) => doctor::run(&config, &options).await,
+            Self::Config(ConfigCommand::Show(options)) => config_show::run(&config, &options),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `slipstream serve`: the service, as one process.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use rand::RngExt;
+use secrecy::SecretString;
+use slipstream_commands::EmailPepper;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::database::{Database, DatabaseOptions, Place};
+use crate::lifecycle::{Lifecycle, StopSignals};
+use crate::output::Output;
+use crate::telemetry;
+use crate::usage::Usage;
+use crate::wiring::{self, Role};
+
+/// Connections to PostgreSQL: enough for the log's one writer, the projections and many short reads, and well below the
+/// private server's limit.
+pub(crate) const CONNECTIONS: u32 = 24;
+
+/// How long a stage may take to drain beyond what it lets go on.
+const WRITING_DOWN: Duration = Duration::from_secs(12);
+
+/// How to serve.
+#[derive(Debug, Args)]
+#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
+pub(crate) struct ServeOptions {
+    /// What this process does, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLES", default_values = ["gateway", "worker", "projector"])]
+    roles: Vec<Role>,
+    /// The address to listen on. Otherwise the setting `server.listen`, which is 127.0.0.1:4000 by default.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+}
+
+const ABOUT: &str = "\
+Run the service, or some roles of it.
+
+The gateway talks to clients, the worker makes replies, the projector fills the read models. In this version they share
+their queue, their bus and the state of running streams within one process, so all three must be named.
+
+Nobody can sign in yet but by ?email=, which is for development and has to be allowed: auth.development_email = true.
+It is taken from this machine only, by its own name and without a proxy between.";
+
+const EXAMPLES: &str = "\
+Examples:
+  SLIPSTREAM_AUTH__DEVELOPMENT_EMAIL=true slipstream serve
+  DATABASE_URL=postgres://… EMAIL_PEPPER=… slipstream serve --config /etc/slipstream.toml";
+
+/// What is to be run.
+pub(crate) struct Service {
+    pub(crate) listen: SocketAddr,
+    pub(crate) roles: BTreeSet<Role>,
+    pub(crate) database: DatabaseOptions,
+}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// Roles that cannot run without others; no way to sign in; then as [`start`].
+pub(crate) async fn run(config: Config, options: ServeOptions) -> anyhow::Result<ExitCode> {
+    let roles = options.roles.into_iter().collect();
+    Role::check_together(&roles).map_err(Usage)?;
+    if !config.development_email {
+        return Err(Usage(NO_SIGN_IN.to_owned()).into());
+    }
+    let listen = options.listen.unwrap_or(config.listen);
+    start(config, Service { listen, roles, database: options.database }).await
+}
+
+const NO_SIGN_IN: &str = "nobody could sign in: ?email= is the only way yet, and it is off. Set \
+    auth.development_email = true (SLIPSTREAM_AUTH__DEVELOPMENT_EMAIL=true) to take it at its word from this machine only";
+
+/// Starts a service and runs it until it is told to stop.
+///
+/// # Errors
+/// The port or the data folder is in use, PostgreSQL cannot be started, a migration or a setting is wrong; later only
+/// that PostgreSQL ended by itself.
+pub(crate) async fn start(config: Config, service: Service) -> anyhow::Result<ExitCode> {
+    let mut stop = StopSignals::listen()?;
+    let vendors = wiring::Vendors::new(config.keys.clone(), config.base_urls.clone())
+        .map_err(|error| Usage(format!("{error:#}")))?;
+    let listener = bind(service.listen).await?;
+    let place = Place::of(&config, &service.database)?;
+    let mut database = Database::own(&config, &place, CONNECTIONS).await?;
+    let served = serve(&config, &place, &service.roles, vendors, &mut database, listener, &mut stop).await;
+    let closed = database.close().await;
+    let code = served?;
+    closed?;
+    Ok(code)
+}
+
+async fn serve(
+    config: &Config,
+    place: &Place,
+    roles: &BTreeSet<Role>,
+    vendors: wiring::Vendors,
+    database: &mut Database,
+    listener: TcpListener,
+    stop: &mut StopSignals,
+) -> anyhow::Result<ExitCode> {
+    slipstream_eventlog::migrate(&database.pool).await.context("the schema cannot be brought up to date")?;
+    let address = listener.local_addr()?;
+    let life = Lifecycle::default();
+    let parts = wiring::Parts {
+        pool: database.pool.clone(),
+        pepper: pepper(config, place)?,
+        vendors,
+        gateway: config.gateway.clone(),
+        worker: config.worker,
+        metrics: telemetry::collect_metrics()?,
+    };
+    wiring::start(roles, parts, listener, &life).await?;
+    say_where(address)?;
+    let ended = tokio::select! {
+        () = stop.next() => Ok(()),
+        death = database.died() => Err(death),
+    };
+    tracing::info!("stopping; a second signal stops at once");
+    // What is under way has its own limits; what is left is for writing down what has ended.
+    let limit = config.worker.grace + config.gateway.drain + WRITING_DOWN;
+    let clean = life.drain(limit, stop.next()).await;
+    match ended {
+        Ok(()) if clean => Ok(ExitCode::SUCCESS),
+        Ok(()) => bail!("stopped before everything had drained"),
+        Err(death) => Err(death),
+    }
+}
+
+fn say_where(address: SocketAddr) -> std::io::Result<()> {
+    let mut output = Output::open();
+    output.line(format_args!("listening on http://{address}"))?;
+    output.line(format_args!("  chat: ws://{address}/?email=you@example.com (from this machine only)"))?;
+    output.flush()
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("cannot listen on {address}; choose another address with --listen"))
+}
+
+/// The pepper that is set, else the data folder's own, made the first time.
+fn pepper(config: &Config, place: &Place) -> anyhow::Result<EmailPepper> {
+    match (&config.email_pepper, place) {
+        (Some(pepper), _) => Ok(EmailPepper::new(pepper.clone())),
+        (None, Place::Folder(folder)) => Ok(EmailPepper::new(kept_pepper(&folder.join("email-pepper"))?)),
+        (None, Place::Server(_)) => Err(Usage(PEPPER_WANTED.to_owned()).into()),
+    }
+}
+
+const PEPPER_WANTED: &str =
+    "EMAIL_PEPPER must be set together with DATABASE_URL, to a secret that never changes";
+
+fn kept_pepper(file: &Path) -> anyhow::Result<SecretString> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let cannot = || format!("cannot use {}", file.display());
+    match std::fs::read_to_string(file) {
+        Ok(pepper) if !pepper.is_empty() => return Ok(SecretString::from(pepper)),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(cannot),
+    }
+    let pepper: String =
+        rand::rng().sample_iter(rand::distr::Alphanumeric).take(43).map(char::from).collect();
+    // Written beside and renamed, so that a crash never leaves half a pepper.
+    let beside = file.with_extension("new");
+    let mut open = std::fs::OpenOptions::new();
+    let mut written =
+        open.write(true).create(true).truncate(true).mode(0o600).open(&beside).with_context(cannot)?;
+    written.write_all(pepper.as_bytes()).and_then(|()| written.sync_all()).with_context(cannot)?;
+    std::fs::rename(&beside, file).with_context(cannot)?;
+    Ok(SecretString::from(pepper))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn a_pepper_is_made_once_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("email-pepper");
+        let made = kept_pepper(&file).unwrap();
+        assert_eq!(made.expose_secret().len(), 43);
+        assert_eq!(kept_pepper(&file).unwrap().expose_secret(), made.expose_secret());
+    }
+}

@@ -1,0 +1,84 @@
+//! A short command's stay at a database: opens it beside its owner or while there is none, and leaves it as it was.
+
+use std::future::Future;
+
+use anyhow::{Context, bail};
+use slipstream_commands::upcasters;
+use slipstream_eventlog::{EventLog, LogOptions};
+use sqlx::PgPool;
+
+use crate::config::Config;
+use crate::database::{Database, Place};
+use crate::lifecycle::{Stage, StopSignals};
+
+/// Connections of a short command.
+const CONNECTIONS: u32 = 4;
+
+/// An open database, as a visitor has it.
+pub(crate) struct Visit {
+    pub(crate) pool: PgPool,
+    stage: Stage,
+}
+
+impl Visit {
+    /// The log, whose tasks end with the visit. To be asked for once.
+    pub(crate) fn log(&self) -> EventLog {
+        let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
+        EventLog::start(self.pool.clone(), options, &self.stage.tasks, self.stage.drain.clone())
+    }
+}
+
+/// Lets `work` read the log of a database whose schema is this program's. `None` when a signal ended it before; it is
+/// dropped then at whatever it waits for.
+///
+/// # Errors
+/// There is no such database, it does not answer, its schema is another; whatever `work` fails with.
+pub(crate) async fn read<T>(
+    config: &Config,
+    place: &Place,
+    work: impl AsyncFnOnce(&EventLog) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    place.must_exist()?;
+    let migrated_only = async |visit: &Visit| {
+        must_be_migrated(&visit.pool).await?;
+        work(&visit.log()).await
+    };
+    visit(config, place, migrated_only).await
+}
+
+/// The same with any database, whatever its schema.
+///
+/// # Errors
+/// It does not answer; whatever `work` fails with.
+pub(crate) async fn visit<T>(
+    config: &Config,
+    place: &Place,
+    work: impl AsyncFnOnce(&Visit) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let mut stop = StopSignals::listen()?;
+    let database = Database::visit(config, place, CONNECTIONS).await?;
+    let visit = Visit { pool: database.pool.clone(), stage: Stage::default() };
+    let done = until(work(&visit), &mut stop).await;
+    visit.stage.drain.cancel();
+    visit.stage.tasks.close();
+    visit.stage.tasks.wait().await;
+    let closed = database.close().await;
+    let done = done.transpose()?;
+    closed?;
+    Ok(done)
+}
+
+async fn until<T>(work: impl Future<Output = T>, stop: &mut StopSignals) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = stop.next() => None,
+    }
+}
+
+async fn must_be_migrated(pool: &PgPool) -> anyhow::Result<()> {
+    let schema = slipstream_eventlog::schema(pool).await.context("the schema cannot be looked at")?;
+    match schema.missing() {
+        0 => Ok(()),
+        missing => bail!("the schema lacks {missing} migrations; run `slipstream migrate`"),
+    }
+}
