@@ -1,8 +1,11 @@
 //! The binary as its users meet it: started as a process, spoken to over its sockets, killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audit;
 mod client;
 mod crash;
 mod first_run;
+mod operator;
 mod process;
 mod refusals;
+mod settings;

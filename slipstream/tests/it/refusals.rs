@@ -53,7 +53,7 @@ async fn a_base_url_that_is_none_is_named_before_anything_is_started() {
     let path = folder.path();
     let mut command = slipstream(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()]);
     let output = command.env("OPENAI_BASE_URL", "not a url").output().await.unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("base URL of provider openai"), "{}", said(&output));
     assert!(!path.exists(), "a data folder was made");
 }
