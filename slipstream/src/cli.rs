@@ -20,7 +20,7 @@ use crate::subcommands::serve::ServeOptions;
 ///
 /// Every change is an event in an append-only, hash-chained log in PostgreSQL. `dev` and `serve` run the service; the
 /// other commands look at its log and its read models, beside the running service or without it. They all work on the
-/// data folder (--data-dir, else the default one), or on the PostgreSQL that DATABASE_URL names.
+/// data folder (--data-dir, else the default one), or on the PostgreSQL that `DATABASE_URL` names.
 #[derive(Debug, Parser)]
 #[command(name = "slipstream", version, about, propagate_version = true, after_help = AFTER)]
 pub(crate) struct Cli {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::Serialized;
-use figment::value::{Empty, Value};
+use figment::value::Value;
 use secrecy::SecretString;
 use slipstream_domain::ProviderId;
 
@@ -179,8 +179,5 @@ fn effective(layered: &Figment, key: &'static str, kind: Kind) -> Effective {
 
 /// `None` for a value that is not set.
 fn json(value: &Value) -> Option<serde_json::Value> {
-    match value {
-        Value::Empty(_, Empty::None | Empty::Unit) => None,
-        set => set.deserialize().ok(),
-    }
+    if matches!(value, Value::Empty(..)) { None } else { value.deserialize().ok() }
 }

@@ -129,6 +129,17 @@ mod tests {
     }
 
     #[test]
+    fn who_only_looks_learns_the_holder_and_leaves_the_lock_alone() {
+        let (_temp, folder) = folder();
+        assert_eq!(holder(folder.root()).unwrap(), None, "there is no lock file");
+        let held = Lock::take(&folder).unwrap();
+        assert_eq!(holder(folder.root()).unwrap(), i32::try_from(std::process::id()).ok());
+        held.release().unwrap();
+        assert_eq!(holder(folder.root()).unwrap(), None);
+        assert!(Lock::take(&folder).is_ok());
+    }
+
+    #[test]
     fn a_released_lock_tells_of_no_death() {
         let (_temp, folder) = folder();
         let lock = Lock::take(&folder).unwrap();

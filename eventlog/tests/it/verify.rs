@@ -60,6 +60,21 @@ async fn a_log_as_it_was_written_is_without_fault_and_progress_is_told() {
 }
 
 #[tokio::test]
+async fn a_look_at_the_newest_batches_finds_what_is_wrong_there_and_says_nothing_of_the_rest() {
+    let world = world().await;
+    run(&world, &["UPDATE es.event SET type = 'Other' WHERE position = 2"]).await;
+    let report = world.log.verify_newest(3).await.unwrap();
+    assert!(report.is_clean());
+    assert_eq!((report.events, report.batches, report.head.position.get()), (3, 3, 12));
+    run(&world, &["UPDATE es.event SET type = 'Other' WHERE position = 11"]).await;
+    let report = world.log.verify_newest(3).await.unwrap();
+    assert_eq!(report.faults.len(), 1);
+    assert!(altered(&report.faults[0], 11));
+    assert_eq!(world.log.verify_newest(100).await.unwrap().events, 12, "a short log is looked at whole");
+    world.end_faulty().await;
+}
+
+#[tokio::test]
 async fn an_empty_log_is_without_fault() {
     World::new().await.end().await;
 }

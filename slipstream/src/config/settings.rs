@@ -150,6 +150,7 @@ impl Default for Providers {
 }
 
 /// Only defaults are ever serialized, and no secret has one.
+#[allow(clippy::ref_option, reason = "serde hands over a reference to the field")]
 fn no_secret<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_none()
 }

@@ -33,9 +33,9 @@ Examples:
 pub(crate) fn run(config: &Config, options: &ShowOptions) -> anyhow::Result<ExitCode> {
     let mut output = Output::open();
     if options.json {
-        output.json(&as_json(&config.effective))?
+        output.json(&as_json(&config.effective))?;
     } else {
-        as_toml(&mut output, config)?
+        as_toml(&mut output, config)?;
     }
     output.flush()?;
     Ok(ExitCode::SUCCESS)

@@ -91,9 +91,9 @@ pub(crate) async fn run(config: &Config, options: &DoctorOptions) -> anyhow::Res
     findings.push(machine::port(config.listen, owned).await);
     let mut output = Output::open();
     if options.json {
-        output.json(&findings)?
+        output.json(&findings)?;
     } else {
-        print(&mut output, &findings)?
+        print(&mut output, &findings)?;
     }
     output.flush()?;
     let failed = findings.iter().any(|finding| finding.state == State::Fail);

@@ -75,9 +75,9 @@ async fn tail(log: &EventLog, options: &TailOptions) -> anyhow::Result<()> {
         after = last.position;
         for event in page.iter().filter(|event| options.follow || event.position <= head) {
             if options.json {
-                output.json_line(&Envelope::clear(event))?
+                output.json_line(&Envelope::clear(event))?;
             } else {
-                output.line(line(event))?
+                output.line(line(event))?;
             }
         }
         output.flush()?;

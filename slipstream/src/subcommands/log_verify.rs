@@ -44,9 +44,9 @@ pub(crate) async fn run(config: &Config, options: &VerifyOptions) -> anyhow::Res
     };
     let mut output = Output::open();
     if options.json {
-        print_json(&mut output, &report, began.elapsed())?
+        print_json(&mut output, &report, began.elapsed())?;
     } else {
-        print(&mut output, &report, began.elapsed())?
+        print(&mut output, &report, began.elapsed())?;
     }
     output.flush()?;
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -77,9 +77,9 @@ pub(crate) async fn run(config: &Config, options: &StatusOptions) -> anyhow::Res
     };
     let mut output = Output::open();
     if options.json {
-        output.json(&status)?
+        output.json(&status)?;
     } else {
-        print(&mut output, &status)?
+        print(&mut output, &status)?;
     }
     output.flush()?;
     Ok(ExitCode::SUCCESS)
