@@ -64,7 +64,7 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 35] = [
+pub(crate) const KEYS: [Key; 38] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
@@ -75,6 +75,9 @@ pub(crate) const KEYS: [Key; 35] = [
     own("gateway.frames_per_second", Kind::Count),
     own("gateway.max_frame_bytes", Kind::Count),
     own("gateway.max_in_flight", Kind::Count),
+    own("gateway.max_conversations", Kind::Count),
+    own("gateway.transcript_patience_seconds", Kind::Count),
+    own("gateway.look_every_seconds", Kind::Count),
     own("gateway.request_head_seconds", Kind::Count),
     own("gateway.authentication_seconds", Kind::Count),
     own("gateway.stall_seconds", Kind::Count),
