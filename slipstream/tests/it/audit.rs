@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::client::{Answer, Client};
@@ -166,5 +166,20 @@ async fn a_tail_shows_what_was_and_what_comes_but_not_what_was_said() {
     let pid = nix::unistd::Pid::from_raw(follower.id().unwrap().try_into().unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     assert!(follower.wait().await.unwrap().success(), "Ctrl-C is how one stops following");
+    assert!(dev.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn a_stopped_reply_is_told_with_who_stopped_it_and_what_had_been_streamed() {
+    let folder = DataFolder::new();
+    let dev = Dev::start(&folder).await;
+    let mut client = Client::connect(dev.address, "a@example.com").await;
+    client.ask("new-chat", "[[chunks=5000 bytes=5 delay_ms=10]]").await;
+    let seen = client.answer(5).await;
+    client.send(json!({"type": "ai_chat_cancel", "conversationId": seen.conversation})).await;
+    client.answer(usize::MAX).await;
+    let text = told(&folder, &["replay", &seen.conversation]).await;
+    assert!(text.contains(" stops generation ") && text.contains("ends: cancelled"), "{text}");
+    assert!(spoken(&text, "text ").starts_with(&seen.text), "{text}");
     assert!(dev.interrupt().await.success());
 }
