@@ -323,3 +323,6 @@ pub struct TitleUpdated {
     pub title: Option<String>,
     pub source: TitleSource,
 }
+
+#[cfg(test)]
+mod tests;

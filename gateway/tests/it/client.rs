@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -18,8 +18,13 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::world::PATIENCE;
 
 pub(crate) struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Io>>,
 }
+
+/// What carries a WebSocket.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr, email: &str, agent: &'static str) -> Self {
@@ -31,11 +36,19 @@ impl Client {
         path: &str,
         headers: &[(&'static str, &'static str)],
     ) -> Self {
-        let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+        Self::over(Box::new(TcpStream::connect(address).await.unwrap()), path, headers).await
+    }
+
+    /// A client at the other end of whatever carries it.
+    pub(crate) async fn over(
+        stream: Box<dyn Io>,
+        path: &str,
+        headers: &[(&'static str, &'static str)],
+    ) -> Self {
+        let mut request = format!("ws://localhost{path}").into_client_request().unwrap();
         for &(name, value) in headers {
             request.headers_mut().insert(name, HeaderValue::from_static(value));
         }
-        let stream = TcpStream::connect(address).await.unwrap();
         let (socket, _) = client_async(request, stream).await.expect("the upgrade is taken");
         Self { socket }
     }

@@ -313,3 +313,18 @@ async fn events_after_the_version_a_client_has_are_told_and_no_others() {
     }
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_client_may_come_through_a_pipe_within_the_process() {
+    let world = World::start().await;
+    let mut client = world.piped("a@example.com").await;
+    assert_eq!(client.next().await["type"], "connection_established");
+    let ack = asked(&mut client).await;
+    let mut owner = world.worker().await;
+    owner.say("hi").await;
+    client.until_chunk("hi").await;
+    assert_eq!(text(&subscribe(&mut client, &ack, None).await), "hi");
+    owner.complete().await;
+    client.until("reply:recorded").await;
+    world.end().await;
+}

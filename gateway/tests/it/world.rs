@@ -12,7 +12,7 @@ use slipstream_domain::{Event, GenerationId, ModelId, ProviderId};
 use slipstream_eventlog::{EventLog, LogOptions};
 use slipstream_gateway::{
     Authenticate, AuthenticationError, Caller, Catalogue, Check, DevelopmentEmail, Gateway, GatewayDeps,
-    Handshake, Settings, UnknownName,
+    Handshake, Serving, Settings, UnknownName,
 };
 use slipstream_local::{EnvironmentKeys, InProcessBus, InProcessStreamState, SystemClock, UuidV7Ids};
 use slipstream_projections::{Follow, ReadModels, Runner, StreamState, follow};
@@ -32,6 +32,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Everything around a test's sockets.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
+    pub(crate) gateway: Serving,
     pub(crate) app: Commands,
     pub(crate) bus: Arc<dyn LiveBus>,
     pub(crate) state: Arc<dyn StreamState>,
@@ -103,9 +104,9 @@ impl World {
             render_metrics: Arc::new(|| "slipstream_up 1\n".to_owned()),
         });
         let requested = Mutex::new(follow(&log, log.head().await.unwrap().position));
-        let serving = gateway.serve(listener, tasks.clone(), drain.clone());
-        tasks.spawn(async move { serving.await.expect("the gateway serves") });
-        Self { address, app, bus, state, drain, requested, projecting, tasks, log_drain, db }
+        let gateway = gateway.start(tasks.clone(), drain.clone()).await.expect("the gateway starts");
+        tasks.spawn(gateway.clone().serve(listener));
+        Self { address, gateway, app, bus, state, drain, requested, projecting, tasks, log_drain, db }
     }
 
     /// A client of the user with this address.
@@ -116,6 +117,16 @@ impl World {
     /// A v1 client of the user with this address.
     pub(crate) async fn v1(&self, email: &str) -> Client {
         Client::v1(self.address, email).await
+    }
+
+    /// The same over a pipe within the process.
+    pub(crate) async fn piped(&self, email: &str) -> Client {
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let gateway = self.gateway.clone();
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        self.tasks.spawn(async move { gateway.connection(theirs, peer).await });
+        let headers = [("Sec-WebSocket-Protocol", "slipstream.v1")];
+        Client::over(Box::new(ours), &format!("/?email={email}"), &headers).await
     }
 
     /// The next reply that is asked for, in the hands of a worker that does what the test says.
@@ -161,7 +172,7 @@ impl World {
         // The log's own tasks end after everybody who writes.
         self.log_drain.cancel();
         timeout(PATIENCE, self.tasks.wait()).await.expect("every task ends at the drain");
-        drop((self.app, self.requested));
+        drop((self.app, self.requested, self.gateway));
         self.db.drop().await;
     }
 }
