@@ -46,7 +46,7 @@ pub use log::{EventLog, LogOptions};
 pub use migrate::{Schema, migrate, schema};
 pub use projector::{Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, activate};
 pub use read::{FeedError, Head, OpenStream, ReadError};
-pub use recorded::{DecodeFault, EventType, Payload, Recorded, Unsealed};
+pub use recorded::{DecodeFault, Envelope, EventType, Payload, Recorded, Unsealed};
 pub use upcast::{Upcast, Upcasters};
 pub use verify::{Fault, Progress, SignedHead, StreamFault, VerifyReport};
 pub use wait::Waited;

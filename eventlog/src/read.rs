@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    Appended, Category, CommandId, CorrelationId, EventLog, KeyRingUnavailable, OwnerId, Position, Recorded,
-    StreamId, Version,
+    Appended, Category, CommandId, CorrelationId, Envelope, EventLog, KeyRingUnavailable, OwnerId, Position,
+    Recorded, StreamId, Version,
     codec::GENESIS,
     decode::{EventRow, select_events},
 };
@@ -151,14 +151,27 @@ impl EventLog {
     pub async fn feed(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, FeedError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = select_events!("WHERE e.position > $1 ORDER BY e.position LIMIT $2", after.get(), limit);
-        let mut rows = rows.fetch_all(self.pool()).await.map_err(ReadError::from)?;
-        let contiguous =
-            rows.iter().zip(after.get() + 1..).take_while(|(row, next)| row.position.get() == *next);
-        match (contiguous.count(), rows.first()) {
-            (0, Some(first)) => return Err(FeedError::Gap { expected: after.next(), found: first.position }),
-            (whole, _) => rows.truncate(whole),
-        }
-        Ok(self.decoded(rows).await?)
+        let rows = rows.fetch_all(self.pool()).await.map_err(ReadError::from)?;
+        Ok(self.decoded(contiguous(rows, after, |row| row.position)?).await?)
+    }
+
+    /// The envelopes of the next events: [`EventLog::feed`] for whoever wants to know that something happened, at a
+    /// fraction of its cost; nothing is unsealed or unpacked.
+    ///
+    /// # Errors
+    /// See [`EventLog::feed`].
+    pub async fn envelopes(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, FeedError> {
+        let rows = sqlx::query_as!(
+            Envelope,
+            r#"SELECT position AS "position: _", stream_id AS "stream: _", version AS "version: _",
+                      category AS "category: _", owner_id AS "owner: _", correlation_id AS "correlation: _",
+                      type AS event_type
+               FROM es.event WHERE position > $1 ORDER BY position LIMIT $2"#,
+            after.get(),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        );
+        let rows = rows.fetch_all(self.pool()).await.map_err(ReadError::from)?;
+        contiguous(rows, after, |row| row.position)
     }
 
     /// The end of the log.
@@ -247,6 +260,22 @@ impl EventLog {
 
     async fn decoded(&self, rows: Vec<EventRow>) -> Result<Vec<Recorded>, ReadError> {
         Ok(self.decoder().decode(rows).await?)
+    }
+}
+
+/// What of `rows` follows on `after` without a gap.
+fn contiguous<T>(
+    mut rows: Vec<T>,
+    after: Position,
+    position: impl Fn(&T) -> Position,
+) -> Result<Vec<T>, FeedError> {
+    let next = rows.iter().zip(after.get() + 1..).take_while(|(row, next)| position(row).get() == *next);
+    match (next.count(), rows.first()) {
+        (0, Some(first)) => Err(FeedError::Gap { expected: after.next(), found: position(first) }),
+        (whole, _) => {
+            rows.truncate(whole);
+            Ok(rows)
+        }
     }
 }
 

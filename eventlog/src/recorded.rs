@@ -62,6 +62,25 @@ pub struct Recorded {
     pub payload: Result<Payload, DecodeFault>,
 }
 
+/// What is known of an event without reading what it carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Its place in the global order.
+    pub position: Position,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its place in the stream.
+    pub version: Version,
+    /// The stream's kind.
+    pub category: Category,
+    /// Whose key seals it.
+    pub owner: Option<OwnerId>,
+    /// What it belongs to.
+    pub correlation: CorrelationId,
+    /// Its name.
+    pub event_type: String,
+}
+
 /// Both halves of an event, upcast to the version this program knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {

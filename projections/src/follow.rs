@@ -3,6 +3,7 @@
 use slipstream_eventlog::{EventLog, Position, Wakes};
 
 use crate::followed::{Followed, Unreadable, decode};
+use crate::headline::Headline;
 
 /// Why following stopped: a gap in the log (go no further) or a read that failed (call again).
 pub use slipstream_eventlog::FeedError as FollowError;
@@ -37,6 +38,21 @@ impl Follow {
             if let Some(last) = page.last() {
                 self.position = last.position;
                 return Ok(page.iter().map(decode).collect());
+            }
+            self.wakes.changed().await;
+        }
+    }
+
+    /// The same, but only what happened, not what was said: for whoever looks for itself then. The two may be mixed.
+    ///
+    /// # Errors
+    /// See [`FollowError`].
+    pub async fn next_headlines(&mut self) -> Result<Vec<Headline>, FollowError> {
+        loop {
+            let page = self.log.envelopes(self.position, PAGE).await?;
+            if let Some(last) = page.last() {
+                self.position = last.position;
+                return Ok(page.iter().filter_map(Headline::of).collect());
             }
             self.wakes.changed().await;
         }

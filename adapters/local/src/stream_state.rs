@@ -173,12 +173,9 @@ impl Kept {
         let mut output = output.clone();
         self.bytes += output.run.text.len() + size_of_val(output.run.ends.as_slice());
         if let Some(last) = self.outputs.last_mut().filter(|last| last.run.text.len() < BLOCK) {
-            match last.run.try_merge(output.run) {
-                Ok(()) => {
-                    last.thinking_ms = output.thinking_ms;
-                    return;
-                }
-                Err(run) => output.run = run,
+            match last.try_merge(output) {
+                Ok(()) => return,
+                Err(other) => output = other,
             }
         }
         self.bytes += size_of::<Output>();

@@ -31,6 +31,24 @@ async fn the_feed_is_the_same_in_pages_of_any_size() {
 }
 
 #[tokio::test]
+async fn envelopes_are_those_of_the_feed() {
+    let world = World::new().await;
+    for _ in 0..5 {
+        grow(&world.log, stream(), 3).await;
+    }
+    let whole = whole_feed(&world.log).await;
+    let envelopes = world.log.envelopes(Position::new(4), 7).await.unwrap();
+    assert_eq!(envelopes.len(), 7);
+    for (envelope, event) in envelopes.iter().zip(&whole[4..]) {
+        assert_eq!((envelope.position, envelope.stream), (event.position, event.stream));
+        assert_eq!((envelope.version, envelope.category), (event.version, event.category));
+        assert_eq!((envelope.owner, envelope.correlation), (event.owner, event.correlation));
+        assert_eq!(envelope.event_type, *event.event_type);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_gap_stops_the_feed_behind_the_last_whole_event() {
     let world = World::new().await;
     grow(&world.log, stream(), 10).await;
@@ -41,6 +59,7 @@ async fn a_gap_stops_the_feed_behind_the_last_whole_event() {
         Err(FeedError::Gap { expected, found }) => assert_eq!((expected.get(), found.get()), (5, 7)),
         other => panic!("{other:?}"),
     }
+    assert!(matches!(world.log.envelopes(Position::new(4), 10).await, Err(FeedError::Gap { .. })));
     world.end_faulty().await;
 }
 

@@ -6,9 +6,8 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use slipstream_domain::event::ConversationEvent;
-use slipstream_domain::{ConversationId, Event, GenerationId, UserId};
-use slipstream_projections::{Follow, Followed, Unreadable};
+use slipstream_domain::{ConversationId, GenerationId, UserId};
+use slipstream_projections::{Follow, Headline};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -65,7 +64,7 @@ impl News {
         loop {
             let page = tokio::select! {
                 () = gone.cancelled() => return,
-                page = log.next() => page,
+                page = log.next_headlines() => page,
             };
             match page {
                 Ok(page) => self.tell(&page),
@@ -80,53 +79,23 @@ impl News {
         }
     }
 
-    fn tell(&self, page: &[Result<Followed, Unreadable>]) {
+    fn tell(&self, page: &[Headline]) {
         let mut last = None;
-        for item in page {
-            let (correlation, signal) = match item {
-                Err(unreadable) => (unreadable.correlation, Signal::Look),
-                Ok(followed) => match &followed.event {
-                    Event::Conversation(event) => {
-                        self.tell_user(followed, event);
-                        let changed = (followed.correlation, Signal::Changed);
-                        if let ConversationEvent::ReplyRecorded(reply) = event {
-                            self.signal(followed.correlation, Signal::Ended(reply.generation_id));
-                        }
-                        // An append of several events is one change.
-                        if last.replace(changed) == Some(changed) {
-                            continue;
-                        }
-                        changed
+        for headline in page {
+            match *headline {
+                Headline::Ended { conversation, generation } => {
+                    self.conversations.tell(&conversation, Signal::Ended(generation));
+                }
+                Headline::Changed { conversation, version, listed_for } => {
+                    if let Some(user) = listed_for {
+                        self.users.tell(&user, Listed { conversation, version });
                     }
-                    Event::Generation(_) | Event::User(_) | Event::Email(_) => continue,
-                },
-            };
-            self.signal(correlation, signal);
-        }
-    }
-
-    fn signal(&self, correlation: uuid::Uuid, signal: Signal) {
-        self.conversations.tell(&ConversationId::from_uuid(correlation), signal);
-    }
-
-    fn tell_user(&self, followed: &Followed, event: &ConversationEvent) {
-        match event {
-            ConversationEvent::ConversationStarted(_)
-            | ConversationEvent::TitleSet(_)
-            | ConversationEvent::ConversationDeleted(_) => {
-                let conversation = ConversationId::from_uuid(followed.stream);
-                if let Some(owner) = followed.meta.owner {
-                    self.users.tell(&owner, Listed { conversation, version: followed.version });
+                    // An append of several events is one change.
+                    if last.replace(conversation) != Some(conversation) {
+                        self.conversations.tell(&conversation, Signal::Changed);
+                    }
                 }
             }
-            ConversationEvent::UserMessagePosted(_)
-            | ConversationEvent::ReplyRequested(_)
-            | ConversationEvent::UserMessageQueued(_)
-            | ConversationEvent::ReplyQueued(_)
-            | ConversationEvent::QueuedMessageWithdrawn(_)
-            | ConversationEvent::ReplyRecorded(_)
-            | ConversationEvent::LeafChosen(_)
-            | ConversationEvent::MessageRated(_) => {}
         }
     }
 }
@@ -189,9 +158,6 @@ impl<K: Copy + Eq + Hash, S> Drop for Watch<K, S> {
 
 #[cfg(test)]
 mod tests {
-    use slipstream_domain::event::{ConversationStarted, ReplyRecorded};
-    use slipstream_domain::{MessageId, Meta, Seq, TerminalStatus, Timestamp};
-    use slipstream_projections::Position;
     use uuid::Uuid;
 
     use super::*;
@@ -208,31 +174,12 @@ mod tests {
         GenerationId::from_uuid(Uuid::from_u128(9))
     }
 
-    fn followed(n: u128, event: ConversationEvent) -> Followed {
-        let id = conversation(n).as_uuid();
-        Followed {
-            position: Position::new(1),
-            stream: id,
-            version: 1,
-            correlation: id,
-            event: Event::Conversation(event),
-            meta: Meta { owner: Some(user()), at: Timestamp::from_micros(0) },
-        }
+    fn end_in(n: u128) -> Headline {
+        Headline::Ended { conversation: conversation(n), generation: generation() }
     }
 
-    fn end_in(n: u128) -> Followed {
-        let reply = ReplyRecorded {
-            message_id: MessageId::from_uuid(Uuid::nil()),
-            parent_message_id: None,
-            generation_id: generation(),
-            status: TerminalStatus::Completed,
-            final_seq: Seq(1),
-        };
-        followed(n, ConversationEvent::ReplyRecorded(reply))
-    }
-
-    fn started(n: u128) -> Followed {
-        followed(n, ConversationEvent::ConversationStarted(ConversationStarted {}))
+    fn changed(n: u128, listed_for: Option<UserId>) -> Headline {
+        Headline::Changed { conversation: conversation(n), version: 1, listed_for }
     }
 
     #[tokio::test]
@@ -240,7 +187,7 @@ mod tests {
         let news = News::default();
         let (mut one, mut two, mut other) =
             (news.watch(conversation(1)), news.watch(conversation(1)), news.watch(conversation(2)));
-        news.tell(&[Ok(end_in(1))]);
+        news.tell(&[end_in(1), changed(1, None)]);
         for watch in [&mut one, &mut two] {
             assert_eq!(watch.next().await, Some(Signal::Ended(generation())));
             assert_eq!(watch.next().await, Some(Signal::Changed));
@@ -252,7 +199,7 @@ mod tests {
     async fn an_append_of_several_events_is_one_change() {
         let news = News::default();
         let mut watch = news.watch(conversation(1));
-        news.tell(&[1, 1, 1, 2].map(|n| Ok(started(n))));
+        news.tell(&[1, 1, 1, 2].map(|n| changed(n, None)));
         assert_eq!(watch.next().await, Some(Signal::Changed));
         assert!(futures::poll!(Box::pin(watch.next())).is_pending());
     }
@@ -261,23 +208,16 @@ mod tests {
     async fn a_user_hears_of_conversations_that_come_and_go_and_of_no_other_event() {
         let news = News::default();
         let mut watch = news.watch_list(user());
-        news.tell(&[Ok(end_in(1)), Ok(started(2))]);
+        news.tell(&[end_in(1), changed(1, None), changed(2, Some(user()))]);
         assert_eq!(watch.next().await, Some(Listed { conversation: conversation(2), version: 1 }));
         assert!(futures::poll!(Box::pin(watch.next())).is_pending());
     }
 
     #[tokio::test]
-    async fn who_missed_something_or_cannot_be_told_is_sent_to_the_log() {
+    async fn who_missed_something_is_told() {
         let news = News::default();
         let mut watch = news.watch(conversation(1));
-        let unreadable = Unreadable {
-            position: Position::new(1),
-            correlation: conversation(1).as_uuid(),
-            why: "newer".into(),
-        };
-        news.tell(&[Err(unreadable)]);
-        assert_eq!(watch.next().await, Some(Signal::Look));
-        news.tell(&std::iter::repeat_with(|| Ok(end_in(1))).take(OF_A_CONVERSATION).collect::<Vec<_>>());
+        news.tell(&[end_in(1); OF_A_CONVERSATION + 1]);
         assert_eq!(watch.next().await, None);
     }
 

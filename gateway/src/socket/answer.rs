@@ -101,8 +101,10 @@ async fn chat(session: &Session, frame: ChatFrame) {
 async fn ask(session: &Session, wish: Ask) {
     let (shared, socket) = (session.shared.clone(), session.socket.clone());
     let (posting, posted) = oneshot::channel();
+    // A drain waits for it, so that what was posted is acknowledged.
+    let permit = socket.permit();
     session.shared.tasks.spawn(async move {
-        let (_posting, request_id) = (posting, shared.ids.uuid());
+        let (_permit, _posting, request_id) = (permit, posting, shared.ids.uuid());
         let span = tracing::info_span!("chat", request.id = %request_id);
         if let Err(refusal) = hub::ask(&shared, &socket, wish).instrument(span).await {
             socket.refuse(request_id, refusal);

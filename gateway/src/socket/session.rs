@@ -84,8 +84,8 @@ impl Session {
         drop(timeout(shared.settings.goodbye, part(socket.ended().await, sink, stream)).await);
     }
 
-    /// Waits for the drain, and then, bounded, for the ends of the replies under way. A v1 client is not kept: its streams go
-    /// on elsewhere from exactly what was written.
+    /// Waits for the drain, and then, bounded, for the ends of the replies under way. Of a v1 client only what it is
+    /// posting is waited for: its streams go on elsewhere from exactly what was written.
     async fn drained(&self) {
         let Self { shared, socket, .. } = self;
         shared.drain.cancelled().await;
