@@ -2,20 +2,23 @@
 
 use slipstream_domain::event::{self, ConversationEvent};
 use slipstream_domain::{ConversationId, Sealed};
+use slipstream_projections::Versioned;
 
 use crate::protocol::{
     LeafChosen, MessagePosted, MessageQueued, MessageRated, MessageWithdrawn, Nothing, OfConversation,
     ReplyQueued, ReplyRecorded, ReplyRequested, ServerFrame, TitleUpdated,
 };
 
-/// The frame that tells an event.
-pub(super) fn event_frame(id: ConversationId, version: i64, event: &ConversationEvent) -> ServerFrame {
+/// The frame that tells an event. `next` is the one after it, if there is one: a message says which reply answers it.
+pub(super) fn event_frame(id: ConversationId, event: &Versioned, next: Option<&Versioned>) -> ServerFrame {
+    let Versioned { version, event } = event;
+    let version = *version;
     match event {
         ConversationEvent::ConversationStarted(_) => {
             ServerFrame::ConversationCreated(of(id, version, Nothing {}))
         }
         ConversationEvent::UserMessagePosted(message) => {
-            ServerFrame::MessagePosted(of(id, version, posted(message)))
+            ServerFrame::MessagePosted(of(id, version, posted(message, next)))
         }
         ConversationEvent::ReplyRequested(reply) => {
             ServerFrame::ReplyRequested(of(id, version, requested(*reply)))
@@ -54,8 +57,15 @@ fn of<T>(conversation_id: ConversationId, version: i64, what: T) -> OfConversati
     OfConversation { conversation_id, version, what }
 }
 
-fn posted(message: &event::UserMessagePosted) -> MessagePosted {
+fn posted(message: &event::UserMessagePosted, next: Option<&Versioned>) -> MessagePosted {
+    // Both are of one append.
+    let mut answer = None;
+    if let Some(Versioned { event: ConversationEvent::ReplyRequested(reply), .. }) = next {
+        answer = Some(reply).filter(|reply| reply.parent_message_id == message.message_id);
+    }
     MessagePosted {
+        generation_id: answer.map(|reply| reply.generation_id),
+        reply_message_id: answer.map(|reply| reply.message_id),
         message_id: message.message_id,
         parent_message_id: message.parent_message_id,
         edited_from: message.edited_from,

@@ -17,9 +17,9 @@ use crate::lock;
 /// News that may wait for a watcher of a conversation: of one append one, and a reply's appends that tell something are
 /// its request and its end. A watcher that is slower all the same is told to look for itself.
 const OF_A_CONVERSATION: usize = 8;
-/// News that may wait for a socket that hears of all its user's conversations: three for each new chat. Each idle v1
-/// user pays for their room (32 bytes each).
-const OF_A_USER: usize = 32;
+/// News that may wait for a socket that hears of all its user's conversations: many deleted at once. Each user with a v1
+/// socket pays for their room (some 3 KB); a socket that misses some is closed, and its client reads the list anew.
+const OF_A_USER: usize = 64;
 /// Between two tries after the log did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 

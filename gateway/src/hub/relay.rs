@@ -67,7 +67,7 @@ async fn tell_listed(shared: &Shared, socket: &Socket, listed: Listed) {
         Ok(events) => {
             if let Some(event) = events.iter().find(|event| event.version == version) {
                 socket.room().await;
-                socket.frame(&event_frame(conversation, version, &event.event));
+                socket.frame(&event_frame(conversation, event, None));
             }
         }
         Err(error) => {

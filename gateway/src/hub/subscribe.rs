@@ -135,9 +135,9 @@ async fn answer(
             under_way.push(reply);
         }
     }
-    for event in told.events.iter().filter(|event| event.version > after) {
+    for (n, event) in told.events.iter().enumerate().filter(|(_, event)| event.version > after) {
         socket.room().await;
-        socket.frame(&event_frame(conversation, event.version, &event.event));
+        socket.frame(&event_frame(conversation, event, told.events.get(n + 1)));
     }
     let version = told.version();
     socket.frame(&ServerFrame::CaughtUp(OfConversation {

@@ -175,23 +175,23 @@ impl Subscription {
         let posting = ticket.posting().await;
         let events = conversation_events(&self.shared.tiers.log, self.conversation, self.version).await?;
         drop(posting);
-        for event in events {
-            self.event(&event).await?;
+        for (n, event) in events.iter().enumerate() {
+            self.event(event, events.get(n + 1)).await?;
             self.version = event.version;
         }
         Ok(())
     }
 
-    async fn event(&mut self, Versioned { version, event }: &Versioned) -> Result<(), QueryError> {
+    async fn event(&mut self, event: &Versioned, next: Option<&Versioned>) -> Result<(), QueryError> {
         let mut begins = None;
-        match event {
+        match &event.event {
             ConversationEvent::ReplyRequested(reply) => {
                 begins = self.reply(reply.generation_id).await?;
             }
             ConversationEvent::ReplyRecorded(recorded) => {
                 let id = recorded.generation_id;
                 if let Some(reply) = self.replies.iter_mut().find(|reply| reply.generation() == id) {
-                    reply.finish(&self.shared, &self.socket, *version).await?;
+                    reply.finish(&self.shared, &self.socket, event.version).await?;
                 }
                 self.forget(id);
             }
@@ -208,7 +208,7 @@ impl Subscription {
             | ConversationEvent::MessageRated(_) => {}
         }
         self.socket.room().await;
-        self.socket.frame(&event_frame(self.conversation, *version, event));
+        self.socket.frame(&event_frame(self.conversation, event, next));
         self.replies.extend(begins);
         Ok(())
     }

@@ -221,6 +221,12 @@ pub struct MessagePosted {
     /// The message it is another version of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_from: Option<MessageId>,
+    /// The attempt that answers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation_id: Option<GenerationId>,
+    /// The reply's message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_message_id: Option<MessageId>,
     /// Absent when it was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -86,6 +86,10 @@ async fn a_request_is_acknowledged_and_its_conversation_followed_from_its_beginn
     let (ack, posted, requested) = (&frames[0], &frames[3], &frames[4]);
     assert_eq!((&posted["messageId"], &posted["text"]), (&ack["messageId"], &json!("hello there")));
     assert_eq!(
+        (&posted["generationId"], &posted["replyMessageId"]),
+        (&ack["generationId"], &requested["messageId"])
+    );
+    assert_eq!(
         (&requested["generationId"], &requested["parentMessageId"]),
         (&ack["generationId"], &ack["messageId"])
     );

@@ -221,13 +221,15 @@ fn messages_that_come_and_go() {
         message_id: message(3),
         parent_message_id: None,
         edited_from: Some(message(4)),
+        generation_id: Some(generation()),
+        reply_message_id: Some(message(5)),
         text: text(),
     };
     golden(
         &ServerFrame::MessagePosted(event(posted)),
         &json!({
             "type": "message:posted", "conversationId": id(1), "version": 7, "messageId": id(3),
-            "editedFrom": id(4), "text": "hi",
+            "editedFrom": id(4), "generationId": id(2), "replyMessageId": id(5), "text": "hi",
         }),
     );
     let queued = MessageQueued {
