@@ -86,6 +86,23 @@ impl Commands {
         }
     }
 
+    /// What a command came to. A refusal decided on the state that the command's own first copy had made meanwhile, in
+    /// another process, is none.
+    pub(crate) async fn unless_done(
+        &self,
+        command: CommandId,
+        done: Result<Posted, CommandError>,
+    ) -> Result<Posted, CommandError> {
+        let refused = match done {
+            Ok(posted) => return Ok(posted),
+            Err(refused) => refused,
+        };
+        match self.log.command(command).await {
+            Ok(Some(earlier)) => posted_before(self, &earlier).await,
+            Ok(None) | Err(_) => Err(refused),
+        }
+    }
+
     /// The request with new ids, and whose key pays.
     pub(crate) async fn ask(&self, actor: UserId, request: Request) -> Result<Ask, CommandError> {
         let key_source = self.keys.source(actor, &request.provider).await?;
@@ -194,11 +211,11 @@ async fn posted_before(app: &Commands, earlier: &Appended) -> Result<Posted, Com
                 posted = answer(reply.parent_message_id, reply.message_id, reply.generation_id, None);
             }
             ConversationEvent::UserMessageQueued(queued) => {
-                let waiting = Some(waiting_in(app, conversation_id).await?);
+                let waiting = Some(waiting_at(app, conversation_id, earlier.last).await?);
                 posted = answer(queued.message_id, queued.reply_message_id, queued.generation_id, waiting);
             }
             ConversationEvent::ReplyQueued(queued) => {
-                let waiting = Some(waiting_in(app, conversation_id).await?);
+                let waiting = Some(waiting_at(app, conversation_id, earlier.last).await?);
                 posted = answer(queued.parent_message_id, queued.message_id, queued.generation_id, waiting);
             }
             ConversationEvent::TitleSet(set) => title = set.content.into_open().map(|content| content.title),
@@ -215,8 +232,8 @@ async fn posted_before(app: &Commands, earlier: &Appended) -> Result<Posted, Com
     Ok(Posted { title, ..posted })
 }
 
-async fn waiting_in(app: &Commands, id: ConversationId) -> Result<usize, CommandError> {
-    Ok(loading::conversation(&app.log, id).await?.state.queued().len())
+async fn waiting_at(app: &Commands, id: ConversationId, at: Position) -> Result<usize, CommandError> {
+    Ok(loading::conversation_at(&app.log, id, at).await?.state.queued().len())
 }
 
 fn version_of(appended: &Appended, id: ConversationId) -> i64 {

@@ -40,7 +40,8 @@ pub async fn edit_message(app: &Commands, request: EditRequest) -> Result<Posted
         Once::Before(posted) => return Ok(posted),
         Once::Now(command) => command,
     };
-    retrying!(app, attempt(app, &request, command))
+    let done = retrying!(app, attempt(app, &request, command));
+    app.unless_done(command, done).await
 }
 
 async fn attempt(

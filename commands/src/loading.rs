@@ -1,9 +1,9 @@
 //! Aggregates out of their streams.
 
 use slipstream_domain::{
-    Conversation, ConversationId, EmailClaim, EmailId, Event, Generation, GenerationId, User, UserId,
+    Conversation, ConversationId, EmailClaim, EmailId, Event, Generation, GenerationId, Meta, User, UserId,
 };
-use slipstream_eventlog::{EventLog, Position, StreamId, Version};
+use slipstream_eventlog::{EventLog, Position, Recorded, StreamId, Version};
 use uuid::Uuid;
 
 use crate::CommandError;
@@ -45,14 +45,26 @@ pub(crate) async fn conversation(
     log: &EventLog,
     id: ConversationId,
 ) -> Result<Loaded<Conversation>, CommandError> {
-    load(log, id.as_uuid(), |conversation: &mut Conversation, event, meta| match event {
+    load(log, id.as_uuid(), evolve_conversation).await
+}
+
+/// A conversation as it was at `position`.
+pub(crate) async fn conversation_at(
+    log: &EventLog,
+    id: ConversationId,
+    position: Position,
+) -> Result<Loaded<Conversation>, CommandError> {
+    fold(log.read_streams(&[StreamId::from_uuid(id.as_uuid())], position).await?, evolve_conversation)
+}
+
+fn evolve_conversation(conversation: &mut Conversation, event: Event, meta: Meta) -> bool {
+    match event {
         Event::Conversation(event) => {
             conversation.evolve(&event, meta);
             true
         }
         Event::User(_) | Event::Email(_) | Event::Generation(_) => false,
-    })
-    .await
+    }
 }
 
 pub(crate) async fn generation(log: &EventLog, id: GenerationId) -> Result<Loaded<Generation>, CommandError> {
@@ -81,19 +93,26 @@ pub(crate) async fn catch_up(
     Ok(())
 }
 
-/// Folds a stream. `evolve` answers whether it knows an event; one that is not of the aggregate means that `id` names a stream of
-/// another kind, which is as unknown as one that does not exist.
 async fn load<A: Default>(
     log: &EventLog,
     id: Uuid,
-    evolve: impl Fn(&mut A, Event, slipstream_domain::Meta) -> bool,
+    evolve: impl Fn(&mut A, Event, Meta) -> bool,
+) -> Result<Loaded<A>, CommandError> {
+    fold(log.read_stream(StreamId::from_uuid(id), Version::NONE).await?, evolve)
+}
+
+/// Folds a stream. `evolve` answers whether it knows an event; one that is not of the aggregate means that the id names a
+/// stream of another kind, which is as unknown as one that does not exist.
+fn fold<A: Default>(
+    stream: Vec<Recorded>,
+    evolve: impl Fn(&mut A, Event, Meta) -> bool,
 ) -> Result<Loaded<A>, CommandError> {
     let none = || {
         let (version, first, last) = (Version::NONE, Position::START, Position::START);
         Loaded { state: A::default(), version, first, last }
     };
     let mut loaded = none();
-    for recorded in log.read_stream(StreamId::from_uuid(id), Version::NONE).await? {
+    for recorded in stream {
         let (event, meta) = decode(&recorded)?;
         if !evolve(&mut loaded.state, event, meta) {
             return Ok(none());

@@ -78,7 +78,8 @@ pub async fn post_message(app: &Commands, request: PostRequest) -> Result<Posted
         Once::Before(posted) => return Ok(posted),
         Once::Now(command) => command,
     };
-    retrying!(app, attempt(app, &request, command))
+    let done = retrying!(app, attempt(app, &request, command));
+    app.unless_done(command, done).await
 }
 
 async fn attempt(

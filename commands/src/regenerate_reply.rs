@@ -50,7 +50,8 @@ pub async fn regenerate_reply(app: &Commands, request: RegenerateRequest) -> Res
         Once::Before(posted) => return Ok(posted),
         Once::Now(command) => command,
     };
-    retrying!(app, attempt(app, &request, command))
+    let done = retrying!(app, attempt(app, &request, command));
+    app.unless_done(command, done).await
 }
 
 async fn attempt(

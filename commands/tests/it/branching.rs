@@ -37,11 +37,6 @@ fn again(actor: UserId, conversation_id: ConversationId, message_id: MessageId) 
 }
 
 impl World {
-    async fn complete(&self, generation: GenerationId) {
-        let mut own = self.open(generation).await;
-        finish_generation(&self.app, &mut own, ending(TerminalStatus::Completed, Seq(0))).await.unwrap();
-    }
-
     /// A question that was asked in a way of its own, and answered.
     async fn answered(&self, actor: UserId) -> Posted {
         let mut request = says(actor, Place::New(self.app.new_conversation_id()), "hello", OnBusy::Reject);

@@ -41,15 +41,18 @@ async fn a_message_the_client_named_is_accepted_once_and_answered_the_same() {
 }
 
 #[tokio::test]
-async fn a_queued_message_that_is_repeated_is_answered_as_queued() {
+async fn a_queued_message_that_is_repeated_is_answered_as_queued_whatever_became_of_it_since() {
     let world = World::new().await;
     let ann = world.user("ann@example.com").await;
-    let place = Place::In(world.chat(ann).await.conversation_id);
+    let running = world.chat(ann).await;
+    let place = Place::In(running.conversation_id);
     let mut request = says(ann, place, "and then?", OnBusy::Queue);
     request.client_message_id = Some("c-2".into());
     let first = post_message(&world.app, request.clone()).await.unwrap();
     assert_eq!(first.queued, Some(1));
-    assert_eq!(post_message(&world.app, request).await.unwrap(), first);
+    assert_eq!(post_message(&world.app, request.clone()).await.unwrap(), first);
+    world.complete(running.generation_id).await;
+    assert_eq!(post_message(&world.app, request).await.unwrap(), first, "it is being answered by now");
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use slipstream_commands::ports::Clock;
 use slipstream_commands::{
-    Chunks, Commands, EmailPepper, Opened, Ownership, Place, PostRequest, Posted, open_generation,
-    post_message, record_chunks, register_user, upcasters,
+    Chunks, Commands, EmailPepper, Opened, Ownership, Place, PostRequest, Posted, finish_generation,
+    open_generation, post_message, record_chunks, register_user, upcasters,
 };
 use slipstream_domain::event::{MessageContent, RegistrationVia, TerminalContent};
 use slipstream_domain::{
@@ -77,6 +77,12 @@ impl World {
     }
 
     /// Records one more delta of text.
+    /// Opens a generation and completes it without a word.
+    pub(crate) async fn complete(&self, generation: GenerationId) {
+        let mut own = self.open(generation).await;
+        finish_generation(&self.app, &mut own, ending(TerminalStatus::Completed, Seq(0))).await.unwrap();
+    }
+
     pub(crate) async fn produce(&self, own: &mut Ownership, text: &str, offset: u64) {
         let run = Run::delta(own.last_seq().next(), Part::Text, offset, text.into());
         record_chunks(&self.app, own, chunks(vec![run])).await.unwrap();
