@@ -103,11 +103,16 @@ impl Commands {
         }
     }
 
-    /// The request with new ids, and whose key pays.
-    pub(crate) async fn ask(&self, actor: UserId, request: Request) -> Result<Ask, CommandError> {
+    /// The request with the ids of its reply, and whose key pays.
+    pub(crate) async fn ask(
+        &self,
+        actor: UserId,
+        generation_id: GenerationId,
+        request: Request,
+    ) -> Result<Ask, CommandError> {
         let key_source = self.keys.source(actor, &request.provider).await?;
         Ok(Ask {
-            generation_id: GenerationId::from_uuid(self.ids.uuid()),
+            generation_id,
             reply_message_id: MessageId::from_uuid(self.ids.uuid()),
             provider: request.provider,
             model: request.model,

@@ -27,6 +27,7 @@ pub enum Cancelled {
 ///
 /// # Errors
 /// `NotFound` when the actor does not own it; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(generation.id = %id))]
 pub async fn cancel_generation(
     app: &Commands,
     actor: UserId,
@@ -41,6 +42,7 @@ pub async fn cancel_generation(
 ///
 /// # Errors
 /// `NotFound` when the actor does not own it; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(conversation.id = %id))]
 pub async fn cancel_conversation(
     app: &Commands,
     actor: UserId,

@@ -12,6 +12,7 @@ use crate::{CommandError, Commands, loading};
 /// # Errors
 /// `NotFound` for a conversation that does not exist, is deleted or is not the actor's, and for a message that is not in
 /// it or still waits; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(conversation.id = %id))]
 pub async fn choose_leaf(
     app: &Commands,
     actor: UserId,

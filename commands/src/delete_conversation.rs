@@ -14,6 +14,7 @@ use crate::{CommandError, Commands, loading, streams};
 ///
 /// # Errors
 /// `NotFound` when the actor does not own it; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(conversation.id = %id))]
 pub async fn delete_conversation(
     app: &Commands,
     actor: UserId,

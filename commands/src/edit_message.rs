@@ -2,7 +2,7 @@
 
 use slipstream_domain::conversation::EditMessage;
 use slipstream_domain::event::MessageContent;
-use slipstream_domain::{ConversationId, MessageId, OnBusy, UserId};
+use slipstream_domain::{ConversationId, GenerationId, MessageId, OnBusy, UserId};
 use slipstream_eventlog::CommandId;
 
 use crate::ask_reply::{Decision, Once};
@@ -18,6 +18,8 @@ pub struct EditRequest {
     pub conversation_id: ConversationId,
     /// The message.
     pub message_id: MessageId,
+    /// The attempt at the reply: the caller's to make, as a message's is.
+    pub generation_id: GenerationId,
     /// The client's own name of the edit; accepted once in seven days, as a message's is.
     pub client_message_id: Option<String>,
     /// What is said instead.
@@ -34,6 +36,7 @@ pub struct EditRequest {
 /// `NotFound` for a conversation that does not exist, is deleted or is not the actor's, and for a message that is not in
 /// it or still waits; `WrongMessage` for a reply; `Busy`, `QueueFull`, `Contended`, `TooLarge`, `Erased`, `Unavailable`,
 /// `Unreadable`.
+#[tracing::instrument(skip_all, fields(conversation.id = %request.conversation_id, generation.id = %request.generation_id))]
 pub async fn edit_message(app: &Commands, request: EditRequest) -> Result<Posted, CommandError> {
     let _turn = app.turns.take(request.actor).await;
     let command = match app.once(request.actor, request.client_message_id.as_deref()).await? {
@@ -55,7 +58,7 @@ async fn attempt(
     let before = conversation.state.messages().said(request.message_id)?.asked;
     let before =
         before.ok_or_else(|| CommandError::Inner("a message was posted without a request".into()))?;
-    let ask = app.ask(actor, app.asked_before(before).await?).await?;
+    let ask = app.ask(actor, request.generation_id, app.asked_before(before).await?).await?;
     let edit = EditMessage {
         conversation_id,
         edited_from: request.message_id,

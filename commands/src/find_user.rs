@@ -8,6 +8,7 @@ use crate::{CommandError, Commands, loading};
 ///
 /// # Errors
 /// `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all)]
 pub async fn find_user(app: &Commands, email: &EmailAddress) -> Result<Option<UserId>, CommandError> {
     let claim = loading::email(&app.log, app.email_id(email)?).await?;
     Ok(match claim.state {

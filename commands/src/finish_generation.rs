@@ -13,6 +13,7 @@ use crate::{CommandError, Commands, Ownership};
 /// # Errors
 /// `Fenced`, `Ended`: stop, somebody else ended it. `OutOfOrder` when not all output is recorded. `Erased`, `TooLarge`,
 /// `Unavailable` (after half a minute of trying), `Unreadable`.
+#[tracing::instrument(skip_all, fields(generation.id = %own.id()))]
 pub async fn finish_generation(
     app: &Commands,
     own: &mut Ownership,

@@ -22,6 +22,7 @@ pub enum Opened {
 ///
 /// # Errors
 /// `NotFound`; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(generation.id = %id))]
 pub async fn open_generation(
     app: &Commands,
     id: GenerationId,

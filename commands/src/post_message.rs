@@ -3,7 +3,8 @@
 use slipstream_domain::conversation::PostMessage;
 use slipstream_domain::event::MessageContent;
 use slipstream_domain::{
-    AttachmentId, ConversationId, MessageId, ModelId, OnBusy, Params, ProviderId, SystemPrompt, Title, UserId,
+    AttachmentId, ConversationId, GenerationId, MessageId, ModelId, OnBusy, Params, ProviderId, SystemPrompt,
+    Title, UserId,
 };
 use slipstream_eventlog::{CommandId, Guard, StreamId, Version};
 
@@ -19,6 +20,9 @@ pub struct PostRequest {
     /// Where. A new conversation's id is the caller's to make ([`Commands::new_conversation_id`]), so that it can listen
     /// to it before anything is said there.
     pub conversation: Place,
+    /// The attempt at the reply: the caller's to make ([`Commands::new_generation_id`]), because its id is also that of the
+    /// trace that begins with the request. A repeat is answered with the first one's.
+    pub generation_id: GenerationId,
     /// The client's own name of the message. The same name of a user is accepted once in seven days; a repeat gets the
     /// first answer again.
     pub client_message_id: Option<String>,
@@ -65,6 +69,12 @@ impl Commands {
     pub fn new_conversation_id(&self) -> ConversationId {
         ConversationId::from_uuid(self.ids.uuid())
     }
+
+    /// An id for a reply to be asked for.
+    #[must_use]
+    pub fn new_generation_id(&self) -> GenerationId {
+        GenerationId::from_uuid(self.ids.uuid())
+    }
 }
 
 /// Posts or queues a message. Durable when it returns. Cancel-safe in the sense that the message may still be posted.
@@ -72,6 +82,7 @@ impl Commands {
 /// # Errors
 /// `NotFound` for an unknown user, or a conversation that does not exist, is deleted or is not the actor's;
 /// `UnknownParent`, `Busy`, `QueueFull`, `Contended`, `TooLarge`, `Erased`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(conversation.id = %request.conversation.id(), generation.id = %request.generation_id))]
 pub async fn post_message(app: &Commands, request: PostRequest) -> Result<Posted, CommandError> {
     let _turn = app.turns.take(request.actor).await;
     let command = match app.once(request.actor, request.client_message_id.as_deref()).await? {
@@ -106,7 +117,7 @@ async fn attempt(
         parent_message_id: request.parent_message_id,
         attachment_ids: request.attachment_ids.clone(),
         content: request.content.clone(),
-        ask: app.ask(actor, ask).await?,
+        ask: app.ask(actor, request.generation_id, ask).await?,
         on_busy: request.on_busy,
     };
     let title = conversation.state.is_new().then(|| Title::provisional(&request.content.text));

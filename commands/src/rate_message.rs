@@ -11,6 +11,7 @@ use crate::{CommandError, Commands, loading};
 /// # Errors
 /// `NotFound` for a conversation that does not exist, is deleted or is not the actor's, and for a message that is not in
 /// it or still waits; `WrongMessage` for one that is no reply; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(conversation.id = %id))]
 pub async fn rate_message(
     app: &Commands,
     actor: UserId,

@@ -23,6 +23,7 @@ pub struct Chunks {
 /// # Errors
 /// `Fenced`, `Ended`: stop, another owner or the user was faster. `OutOfOrder`: the caller's numbering is wrong.
 /// `TooLarge`, `Erased`, `Unavailable` (after half a minute of trying), `Unreadable`.
+#[tracing::instrument(level = "debug", skip_all, fields(generation.id = %own.id(), epoch = own.epoch().0))]
 pub async fn record_chunks(app: &Commands, own: &mut Ownership, chunks: Chunks) -> Result<(), CommandError> {
     let command_id = app.new_command();
     let owner = own.request().owner;

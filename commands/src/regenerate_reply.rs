@@ -1,7 +1,7 @@
 //! The user wants another reply to the same message.
 
 use slipstream_domain::conversation::RegenerateReply;
-use slipstream_domain::{ConversationId, MessageId, ModelId, OnBusy, ProviderId, UserId};
+use slipstream_domain::{ConversationId, GenerationId, MessageId, ModelId, OnBusy, ProviderId, UserId};
 use slipstream_eventlog::CommandId;
 
 use crate::ask_reply::{Decision, Once, Request};
@@ -17,6 +17,8 @@ pub struct RegenerateRequest {
     pub conversation_id: ConversationId,
     /// The reply that is there.
     pub message_id: MessageId,
+    /// The attempt at the new one: the caller's to make, as a message's is.
+    pub generation_id: GenerationId,
     /// The client's own name of the wish; accepted once in seven days, as a message's is.
     pub client_message_id: Option<String>,
     /// Whom it asks.
@@ -44,6 +46,7 @@ pub enum Whom {
 /// `NotFound` for a conversation that does not exist, is deleted or is not the actor's, and for a message that is not in
 /// it or still waits; `WrongMessage` for one that is no reply; `Busy`, `QueueFull`, `Contended`, `Erased`, `Unavailable`,
 /// `Unreadable`.
+#[tracing::instrument(skip_all, fields(conversation.id = %request.conversation_id, generation.id = %request.generation_id))]
 pub async fn regenerate_reply(app: &Commands, request: RegenerateRequest) -> Result<Posted, CommandError> {
     let _turn = app.turns.take(request.actor).await;
     let command = match app.once(request.actor, request.client_message_id.as_deref()).await? {
@@ -67,7 +70,7 @@ async fn attempt(
     let again = RegenerateReply {
         conversation_id,
         message_id: request.message_id,
-        ask: app.ask(actor, asked).await?,
+        ask: app.ask(actor, request.generation_id, asked).await?,
         on_busy: request.on_busy,
     };
     let posted = Posted::of(conversation_id, reply.answers, &again.ask);

@@ -16,6 +16,7 @@ use crate::{CommandError, Commands, loading, streams};
 ///
 /// # Errors
 /// `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all)]
 pub async fn register_user(
     app: &Commands,
     email: &EmailAddress,

@@ -10,6 +10,7 @@ use crate::{CommandError, Commands, loading, streams};
 ///
 /// # Errors
 /// `NotFound` when it does not exist, is deleted, or is not the actor's; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(conversation.id = %id))]
 pub async fn rename_conversation(
     app: &Commands,
     actor: UserId,

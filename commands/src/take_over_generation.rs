@@ -24,6 +24,7 @@ pub struct Abandoned {
 ///
 /// # Errors
 /// `Fenced` when another was faster; `Ended`, `NotFound`; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(generation.id = %id))]
 pub async fn take_over_generation(
     app: &Commands,
     id: GenerationId,
@@ -46,6 +47,7 @@ pub async fn take_over_generation(
 ///
 /// # Errors
 /// `Unavailable`, `Unreadable`.
+#[tracing::instrument(level = "debug", skip_all, fields(silence.seconds = silence.as_secs()))]
 pub async fn abandoned_generations(
     app: &Commands,
     silence: Duration,

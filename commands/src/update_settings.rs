@@ -11,6 +11,7 @@ use crate::{CommandError, Commands, loading, streams};
 ///
 /// # Errors
 /// `NotFound` for an unknown user; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all)]
 pub async fn update_settings(
     app: &Commands,
     actor: UserId,

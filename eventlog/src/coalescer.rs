@@ -4,13 +4,18 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use sqlx::PgPool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use crate::{
     HintTopic, Position,
     batch::{MAX_BATCH_APPENDS, Waiting, take_batch},
     encode::Encoded,
+    meters::Meters,
     wakes::Signals,
     write::{Verdict, Writer},
 };
@@ -63,7 +68,7 @@ async fn run(
     signals: Arc<Signals>,
     drain: CancellationToken,
 ) {
-    let mut waiting = VecDeque::new();
+    let (mut waiting, meters) = (VecDeque::new(), Meters::new());
     loop {
         if drain.is_cancelled() {
             jobs.close();
@@ -82,16 +87,19 @@ async fn run(
         {
             waiting.push_back(job);
         }
-        write(take_batch(&mut waiting), &mut writer, &signals).await;
+        write(take_batch(&mut waiting), &mut writer, &signals, &meters).await;
         // Those just answered may have their next append ready: let it come along.
         tokio::task::yield_now().await;
     }
     writer.close().await;
 }
 
-async fn write(batch: Vec<Job>, writer: &mut Writer, signals: &Signals) {
+async fn write(batch: Vec<Job>, writer: &mut Writer, signals: &Signals, meters: &Meters) {
     let (appends, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|job| (job.append, job.answer)).unzip();
-    let verdicts = writer.write(&appends).await;
+    let began = Instant::now();
+    let span = tracing::debug_span!("append_batch", batch.appends = appends.len());
+    let verdicts = writer.write(&appends).instrument(span).await;
+    meters.batch(appends.iter().map(|append| &**append), &verdicts, began.elapsed());
     if let Some(head) = head(&appends, &verdicts) {
         signals.moved(HintTopic::Log, head);
     }

@@ -22,6 +22,7 @@ mod ids;
 mod key_ring;
 mod log;
 mod maintenance;
+mod meters;
 mod migrate;
 pub mod parked;
 mod projector;
@@ -43,6 +44,7 @@ pub use key_ring::{
     Forged, KeyRing, KeyRingUnavailable, NullKeyRing, SealError, SealRequest, SealedBytes, UnsealRequest,
 };
 pub use log::{EventLog, LogOptions};
+pub use meters::describe_metrics;
 pub use migrate::{Schema, migrate, schema};
 pub use projector::{Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, activate};
 pub use read::{FeedError, Head, OpenStream, ReadError};

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use sqlx::PgPool;
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Append, AppendError, Appended, HintTopic, Hints, InvalidAppend, KeyRing, NoHints, NullKeyRing, Position,
     ProjectorId, Unavailable, Upcasters, Wakes, coalescer::Coalescer, decode::Decoder, encode, maintenance,
-    read, wakes::Signals, write::Verdict,
+    meters, read, wakes::Signals, write::Verdict,
 };
 
 /// What the log is given by its surroundings.
@@ -61,8 +62,10 @@ impl EventLog {
     /// # Errors
     /// See [`AppendError`]; only [`AppendError::Unavailable`] leaves open whether it was written.
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let began = Instant::now();
         let append = Arc::new(encode::encode(append, &*self.shared.decoder.key_ring).await?);
         let verdict = self.shared.coalescer.submit(append.clone()).await.ok_or(Unavailable::Stopping)?;
+        meters::appended(began.elapsed());
         match verdict {
             Verdict::Written { first, recorded_at } => Ok(Appended {
                 first,

@@ -18,6 +18,7 @@ mod socket;
 pub use auth::{Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Purpose};
 pub use catalogue::{Catalogue, UnknownName};
 pub use gateway::{Check, Gateway, GatewayDeps, GatewayError, RenderMetrics, Serving};
+pub use meters::describe_metrics;
 pub use settings::Settings;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use slipstream_domain::ProviderId;
 use tokio::time::Instant;
 
-use crate::KeyOwner;
+use crate::{KeyOwner, meters};
 
 /// When a circuit opens and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +106,15 @@ impl Breaker {
             // A call admitted before it opened: the circuit knows already.
             Circuit::Open { .. } => {}
         }
+        report(&circuits, &key.0);
+    }
+
+    /// Closes the circuit and forgets its failures.
+    fn close(&self, key: &CircuitKey) {
+        let mut circuits = self.lock();
+        if circuits.remove(key).is_some() {
+            report(&circuits, &key.0);
+        }
     }
 
     /// A panic elsewhere cannot leave a circuit half changed, so a poisoned lock is taken as it is.
@@ -114,7 +123,20 @@ impl Breaker {
     }
 }
 
+/// Tells how many circuits of a provider are open.
+fn report(circuits: &HashMap<CircuitKey, Circuit>, provider: &ProviderId) {
+    let open = circuits.iter().filter(|((of, _), circuit)| of == provider && circuit.is_open());
+    meters::circuits_open(provider, open.count());
+}
+
 impl Circuit {
+    fn is_open(&self) -> bool {
+        match self {
+            Self::Open { .. } | Self::Probing => true,
+            Self::Closed { .. } => false,
+        }
+    }
+
     fn matters(&self, now: Instant, window: Duration) -> bool {
         match self {
             Self::Closed { failures } => failures.back().is_some_and(|at| now - *at < window),
@@ -134,14 +156,14 @@ impl Permit {
     /// The vendor has begun to answer: a probe has done its work, and others need not wait for its end.
     pub(crate) fn answering(&mut self) {
         if self.probing_since.take().is_some() {
-            self.breaker.lock().remove(&self.key);
+            self.breaker.close(&self.key);
         }
     }
 
     /// The vendor answered, be it with a refusal: earlier failures are forgotten.
     pub(crate) fn succeeded(mut self) {
         self.probing_since = None;
-        self.breaker.lock().remove(&self.key);
+        self.breaker.close(&self.key);
     }
 
     /// The vendor was broken or out of reach.

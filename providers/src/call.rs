@@ -10,9 +10,11 @@ use futures::stream;
 use slipstream_domain::{ErrorClass, TokenUsage};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use crate::breaker::{Breaker, Permit};
 use crate::delta::until_cancelled;
+use crate::meters;
 use crate::retry::{Jitter, RetryPolicy};
 use crate::{ChatRequest, Delta, DeltaStream, Provider, ProviderError};
 
@@ -81,7 +83,7 @@ struct Run {
     rules: Rules,
     attempts: Attempts,
     /// The attempt under way.
-    current: Option<(DeltaStream, Permit)>,
+    current: Option<Attempt>,
     /// Whether anything of an answer has been handed out.
     shown: bool,
     /// Whether the circuit knows of a failure of this call. It hears of one: a call that asks again is one user's still.
@@ -93,6 +95,14 @@ struct Run {
     over: bool,
 }
 
+/// One request, while it is answered.
+struct Attempt {
+    deltas: DeltaStream,
+    permit: Permit,
+    asked_at: Instant,
+    span: Span,
+}
+
 impl Run {
     async fn next(&mut self) -> Option<Result<Delta, ProviderError>> {
         while !self.over {
@@ -102,10 +112,16 @@ impl Run {
                 self.over = true;
                 return Some(Err(error));
             }
-            let (deltas, permit) = self.current.as_mut()?;
-            match deltas.next().await {
+            let attempt = self.current.as_mut()?;
+            let item = match self.shown {
+                // The span lasts as long as the attempt. It is entered for the request, which tells the vendor of it, and
+                // not once more for every delta.
+                true => attempt.deltas.next().await,
+                false => attempt.deltas.next().instrument(attempt.span.clone()).await,
+            };
+            match item {
                 Some(Ok(delta)) => {
-                    permit.answering();
+                    attempt.permit.answering();
                     return Some(Ok(self.passed_on(delta)));
                 }
                 Some(Err(error)) => {
@@ -130,13 +146,21 @@ impl Run {
             ProviderError::new(ErrorClass::Overloaded, &message).with_retry_after(Some(open.wait))
         })?;
         self.attempts.one_more();
-        self.current = Some((self.provider.stream(&self.request, self.cancel.clone()), permit));
+        let (provider, attempt) = (self.provider.id(), self.attempts.made());
+        meters::request(provider, attempt);
+        self.current = Some(Attempt {
+            deltas: self.provider.stream(&self.request, self.cancel.clone()),
+            permit,
+            asked_at: Instant::now(),
+            span: tracing::info_span!("provider_call", provider.id = %provider, attempt),
+        });
         Ok(())
     }
 
     /// Closes the failed attempt; says how long to wait for the next, if there is to be one.
     fn failed(&mut self, error: &ProviderError) -> Option<Duration> {
-        if let Some((_, permit)) = self.current.take() {
+        meters::failure(self.provider.id(), error.class());
+        if let Some(Attempt { permit, .. }) = self.current.take() {
             self.settle(permit, error);
         }
         self.spent = self.latest;
@@ -173,7 +197,7 @@ impl Run {
             }
             Delta::Finish { .. } => {
                 self.over = true;
-                if let Some((_, permit)) = self.current.take() {
+                if let Some(Attempt { permit, .. }) = self.current.take() {
                     permit.succeeded();
                 }
                 delta
@@ -184,6 +208,9 @@ impl Run {
             | Delta::Image { .. }
             | Delta::Citation(_)
             | Delta::ToolStatus { .. } => {
+                if let Some(attempt) = self.current.as_ref().filter(|_| !self.shown) {
+                    meters::first_token(self.provider.id(), attempt.asked_at.elapsed());
+                }
                 self.shown = true;
                 delta
             }

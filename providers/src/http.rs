@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url, redirect};
 use slipstream_domain::ErrorClass;
 
@@ -13,6 +13,7 @@ use crate::ProviderError;
 
 /// The most bytes of an error body that are read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// How long to wait for a vendor, and how much of it to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +39,24 @@ impl Default for HttpSettings {
     }
 }
 
+/// Where the caller is in a trace, as the header `traceparent` of W3C's Trace Context (level 1) says it; `None` outside of
+/// one. Asked in the span that sends the request.
+pub type Traceparent = fn() -> Option<String>;
+
 /// A shared client. Cloning shares its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
     client: Client,
     pub(crate) settings: HttpSettings,
+    traceparent: Option<Traceparent>,
 }
 
 impl Http {
     /// Redirects are not followed: an API has no reason to send a key elsewhere.
-    pub(crate) fn new(settings: HttpSettings) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(
+        settings: HttpSettings,
+        traceparent: Option<Traceparent>,
+    ) -> Result<Self, reqwest::Error> {
         // An error says that the process has chosen its cryptography already, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = Client::builder()
@@ -56,7 +65,7 @@ impl Http {
             .redirect(redirect::Policy::none())
             .tcp_nodelay(true)
             .build()?;
-        Ok(Self { client, settings })
+        Ok(Self { client, settings, traceparent })
     }
 
     /// Posts JSON and waits for the response's headers, whatever its status.
@@ -66,6 +75,8 @@ impl Http {
         headers: HeaderMap,
         json: Vec<u8>,
     ) -> Result<Response, ProviderError> {
+        let mut headers = headers;
+        headers.extend(self.trace().map(|trace| (TRACEPARENT, trace)));
         let request = self
             .client
             .post(url)
@@ -78,6 +89,10 @@ impl Http {
             Ok(Err(error)) => Err(network(&error)),
             Err(_) => Err(timed_out("the provider did not answer", self.settings.first_byte)),
         }
+    }
+
+    fn trace(&self) -> Option<HeaderValue> {
+        HeaderValue::try_from(self.traceparent?()?).ok()
     }
 
     /// The bytes of a body as they come. Dropping the stream closes the connection.

@@ -13,6 +13,7 @@ mod error;
 mod history;
 mod http;
 mod key;
+mod meters;
 mod openai;
 mod redact;
 mod registry;
@@ -28,8 +29,9 @@ pub use catalogue::{Capability, Catalogue, CatalogueError, Instead, Model, Price
 pub use delta::{Delta, DeltaStream, Provider, Tool, ToolState};
 pub use error::ProviderError;
 pub use history::{estimate_tokens, fit};
-pub use http::HttpSettings;
+pub use http::{HttpSettings, Traceparent};
 pub use key::{ApiKey, KeyError, KeyOwner};
+pub use meters::describe_metrics;
 pub use registry::{Providers, Settings, SettingsError};
 pub use request::{ChatRequest, Turn, UserLocation};
 pub use retry::{Jitter, RetryPolicy};

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base_url::BaseUrl;
 use crate::breaker::{Breaker, BreakerPolicy};
 use crate::call::{Attempts, Call, Rules, call};
-use crate::http::{Http, HttpSettings};
+use crate::http::{Http, HttpSettings, Traceparent};
 use crate::openai::OpenAi;
 use crate::simulated::Simulated;
 use crate::{BaseUrlError, Catalogue, ChatRequest, Jitter, Provider, ProviderError, RetryPolicy};
@@ -27,6 +27,8 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// When to stop asking.
     pub breaker: BreakerPolicy,
+    /// Tells vendors which trace a request belongs to; they are told nothing without it.
+    pub traceparent: Option<Traceparent>,
 }
 
 /// Settings that cannot work.
@@ -61,7 +63,7 @@ impl Providers {
         catalogue: &Arc<Catalogue>,
         jitter: Jitter,
     ) -> Result<Self, SettingsError> {
-        let http = Http::new(settings.http).map_err(SettingsError::Client)?;
+        let http = Http::new(settings.http, settings.traceparent).map_err(SettingsError::Client)?;
         let mut adapters: BTreeMap<ProviderId, Arc<dyn Provider>> = BTreeMap::new();
         for id in catalogue.vendors().iter().map(|vendor| &vendor.id) {
             let adapter: Arc<dyn Provider> = match id.as_str() {

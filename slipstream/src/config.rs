@@ -21,7 +21,7 @@ use secrecy::SecretString;
 use slipstream_domain::ProviderId;
 
 pub(crate) use error::{ConfigError, did_you_mean};
-pub(crate) use telemetry::{Log, Telemetry};
+pub(crate) use telemetry::{Log, LogFormat, Telemetry};
 
 use keys::{KEYS, Kind};
 use settings::{Provider, Settings};
@@ -61,7 +61,6 @@ pub(crate) struct Config {
     /// Logs.
     pub(crate) log: Log,
     /// Telemetry.
-    #[allow(dead_code, reason = "for what sends traces")]
     pub(crate) telemetry: Telemetry,
     /// Where PostgreSQL's programs are looked for.
     pub(crate) path: Option<OsString>,

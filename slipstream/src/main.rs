@@ -43,7 +43,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         file: cli.config,
         data_dir: cli.command.data_dir().map(ToOwned::to_owned),
     })?;
-    telemetry::log_to_stderr(Some(cli.log.as_ref().unwrap_or(&config.log.filter)))?;
+    let filter = cli.log.as_ref().unwrap_or(&config.log.filter);
+    let telemetry = telemetry::start(filter, config.log.format, &config.telemetry)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(cli.command.run(config))
+    let ended = runtime.block_on(cli.command.run(config));
+    telemetry.stop();
+    ended
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use slipstream_commands::ports::Ids;
 use slipstream_commands::{Commands, Dispatcher, EmailPepper, upcasters};
@@ -15,7 +14,7 @@ use slipstream_gateway::{DevelopmentEmail, Gateway, GatewayDeps};
 use slipstream_local::{
     EnvironmentKeys, InProcessBus, InProcessQueue, InProcessStreamState, SystemClock, UuidV7Ids,
 };
-use slipstream_projections::{ReadModels, Runner};
+use slipstream_projections::{ReadModels, Runner, watch_lag};
 use slipstream_providers::{Catalogue, Providers};
 use slipstream_workers::{AtGraceEnd, WorkerDeps, Workers};
 use sqlx::PgPool;
@@ -25,6 +24,7 @@ use uuid::Uuid;
 use crate::catalogue::Names;
 use crate::lifecycle::Lifecycle;
 use crate::readiness;
+use crate::telemetry::{Metrics, traceparent};
 
 /// What a process is made from.
 pub(crate) struct Parts {
@@ -33,7 +33,7 @@ pub(crate) struct Parts {
     pub(crate) vendors: Vendors,
     pub(crate) gateway: slipstream_gateway::Settings,
     pub(crate) worker: slipstream_workers::Settings,
-    pub(crate) metrics: PrometheusHandle,
+    pub(crate) metrics: Metrics,
 }
 
 /// Whom to ask, and with which keys.
@@ -58,6 +58,7 @@ impl Vendors {
         let catalogue = Arc::new(Catalogue::shipped()?);
         let settings = slipstream_providers::Settings {
             base_urls: base_urls.clone(),
+            traceparent: Some(traceparent),
             ..slipstream_providers::Settings::default()
         };
         let providers = Providers::new(&settings, &catalogue, Arc::new(rand::random::<f64>))
@@ -148,6 +149,7 @@ pub(crate) async fn start(
         catalogue,
         ids,
     };
+    life.log.tasks.spawn(parts.metrics.clone().sort(life.log.drain.clone()));
     if roles.contains(&Role::Projector) {
         projector(&shared, life);
     }
@@ -164,6 +166,9 @@ fn projector(shared: &Shared, life: &Lifecycle) {
     // Always the same name: a start after a crash has its read models' leases back at once.
     let process = Uuid::nil();
     Runner::new(shared.log.clone(), process).start(&life.projections.tasks, life.projections.drain.clone());
+    let app = shared.app.clone();
+    let watched = watch_lag(shared.log.clone(), move || app.now(), life.projections.drain.clone());
+    life.projections.tasks.spawn(watched);
 }
 
 async fn worker(
@@ -197,7 +202,7 @@ fn gateway(
     shared: Shared,
     pool: PgPool,
     settings: slipstream_gateway::Settings,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
     listener: TcpListener,
     life: &Lifecycle,
 ) {

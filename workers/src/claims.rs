@@ -9,6 +9,7 @@ use slipstream_commands::ports::Delivery;
 use slipstream_domain::GenerationId;
 
 use crate::delivery::Left;
+use crate::meters::InHand;
 
 /// How often a queue hears that work goes on; it waits 30 s (`04-streaming-and-resume`, "Owner and lease").
 const IN_PROGRESS: Duration = Duration::from_secs(5);
@@ -25,6 +26,7 @@ pub(crate) struct Claim<'a> {
     claims: &'a Claims,
     id: GenerationId,
     deliveries: Arc<Deliveries>,
+    _in_hand: InHand,
 }
 
 impl Claims {
@@ -39,7 +41,8 @@ impl Claims {
             std::collections::hash_map::Entry::Occupied(taken) => (None, Arc::clone(taken.get())),
             std::collections::hash_map::Entry::Vacant(free) => {
                 let deliveries = Arc::clone(free.insert(Arc::default()));
-                (Some(Claim { claims: self, id, deliveries: Arc::clone(&deliveries) }), deliveries)
+                let (kept, in_hand) = (Arc::clone(&deliveries), InHand::count());
+                (Some(Claim { claims: self, id, deliveries: kept, _in_hand: in_hand }), deliveries)
             }
         };
         if let Some(delivery) = delivery {

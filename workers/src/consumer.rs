@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::delivery::{Left, RETRY};
+use crate::meters;
 use crate::worker::Worker;
 
 /// The pause after a queue that did not answer.
@@ -61,6 +62,9 @@ async fn next(
 
 async fn handle(worker: Arc<Worker>, delivery: Box<dyn Delivery>, _place: OwnedSemaphorePermit) {
     let id = delivery.job().generation;
+    if delivery.deliveries() > 1 {
+        meters::redelivered();
+    }
     let Some(claim) = worker.claims.take(id, Some(delivery)).await else { return };
     // Neither arm is ever given up: keeping alive has no end.
     let left = tokio::select! {
@@ -82,7 +86,10 @@ impl Worker {
     /// Makes a generation's reply, whatever state it is in.
     pub(crate) async fn work(&self, id: GenerationId) -> Left {
         match open_generation(&self.app, id, self.id).await {
-            Ok(Opened::Mine(own)) => self.make(own).await,
+            Ok(Opened::Mine(own)) => {
+                meters::opened(self.app.now().since(own.request().at));
+                self.make(own).await
+            }
             Ok(Opened::Over(_)) => Left::Done,
             Ok(Opened::Taken(owner)) if self.is_gone(id, owner).await => {
                 self.take_over(id, owner.epoch).await

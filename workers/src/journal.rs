@@ -10,6 +10,8 @@ use slipstream_domain::run::merged;
 use slipstream_domain::{Run, Seq};
 use tokio::time::Instant;
 
+use crate::meters;
+
 /// How long output may wait to be recorded, and how long an owner goes without a look at the log
 /// (`04-streaming-and-resume`, "Tiers" and "Cancel").
 const EVERY: Duration = Duration::from_millis(500);
@@ -77,7 +79,9 @@ impl Journal {
             let written = if runs.is_empty() {
                 own.refresh(&app).await
             } else {
-                record_chunks(&app, &mut own, Chunks { runs, carried: false, thinking_ms }).await
+                record_chunks(&app, &mut own, Chunks { runs, carried: false, thinking_ms })
+                    .await
+                    .inspect(|()| meters::recorded())
             };
             (own, written)
         };

@@ -12,6 +12,7 @@ mod delivery;
 mod history;
 mod hot;
 mod journal;
+mod meters;
 mod outlet;
 mod prepare;
 mod reply;
@@ -20,4 +21,5 @@ mod takeover;
 mod usage;
 mod worker;
 
+pub use meters::describe_metrics;
 pub use worker::{AtGraceEnd, Settings, WorkerDeps, Workers};

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use slipstream_commands::ports::{LiveBus, LiveMessage, Subject};
+use slipstream_commands::ports::{LiveMessage, Subject};
 use slipstream_commands::{CommandError, Commands, Ownership};
-use slipstream_domain::{Epoch, GenerationId, Seq};
+use slipstream_domain::{Epoch, GenerationId, Seq, Timestamp};
 use slipstream_projections::{Output, StreamKey, StreamState};
 use tokio::time::Instant;
 
 use crate::coalesce::Coalescer;
 use crate::hot::Hot;
 use crate::journal::Journal;
+use crate::meters;
 
 /// The least time between two frames of a reply (`04-streaming-and-resume`; compat rule 14 of `03-wire-protocol`).
 const WINDOW: Duration = Duration::from_millis(25);
@@ -23,18 +24,29 @@ const ROOM: usize = 1024 * 1024;
 
 /// The one way of a reply's output to its readers.
 pub(crate) struct Outlet {
-    bus: Arc<dyn LiveBus>,
+    app: Commands,
     subject: Subject,
     generation: GenerationId,
     epoch: Epoch,
+    /// When the reply was asked for.
+    requested_at: Timestamp,
     pub(crate) coalescer: Coalescer,
+    /// When the first of what waits in the coalescer came.
+    waits_since: Option<Timestamp>,
     pub(crate) journal: Journal,
     pub(crate) hot: Hot,
     /// The first output, until its record is durable; `None` from then on.
-    held: Option<Vec<Output>>,
+    held: Option<Piece>,
     shown: Seq,
     show_at: Instant,
     beat_at: Instant,
+}
+
+/// What was taken out of the coalescer together.
+struct Piece {
+    outputs: Vec<Output>,
+    /// When the first of it came.
+    made_at: Timestamp,
 }
 
 impl Outlet {
@@ -47,14 +59,16 @@ impl Outlet {
     ) -> Self {
         let (generation, epoch) = (own.id(), own.epoch());
         Self {
-            bus: Arc::clone(app.bus()),
+            app: app.clone(),
             subject: Subject::Conversation(own.conversation()),
             generation,
             epoch,
+            requested_at: own.request().at,
             coalescer: Coalescer::default(),
+            waits_since: None,
             hot: Hot::new(state, StreamKey { generation, epoch }),
             journal: Journal::new(app.clone(), own, now),
-            held: Some(Vec::new()),
+            held: Some(Piece { outputs: Vec::new(), made_at: app.now() }),
             shown: Seq::START,
             show_at: now,
             beat_at: now + BEAT,
@@ -70,11 +84,14 @@ impl Outlet {
     /// Does what is due: shows a window's deltas, begins to record, tells where it stands. `thinking_ms` is how long the
     /// model has thought up to now.
     pub(crate) async fn tick(&mut self, now: Instant, thinking_ms: Option<u64>) {
+        if self.waits_since.is_none() && !self.coalescer.is_empty() {
+            self.waits_since = Some(self.app.now());
+        }
         if self.held.is_some() {
             self.open(now, thinking_ms).await;
         } else if now >= self.show_at && !self.coalescer.is_empty() {
-            let outputs = self.take(thinking_ms);
-            self.show(outputs, now).await;
+            let piece = self.take(thinking_ms);
+            self.show(piece, now).await;
         }
         self.journal.start_if_due(now);
         if now >= self.beat_at {
@@ -87,10 +104,10 @@ impl Outlet {
 
     /// Records the first output at once, and shows it when that is done. What comes meanwhile waits in the coalescer.
     async fn open(&mut self, now: Instant, thinking_ms: Option<u64>) {
-        if self.held.as_ref().is_some_and(Vec::is_empty) {
+        if self.held.as_ref().is_some_and(|held| held.outputs.is_empty()) {
             self.held = Some(self.take(thinking_ms));
         }
-        let first = self.held.as_ref().and_then(|held| held.first()).map(|output| output.run.from);
+        let first = self.held.as_ref().and_then(|held| held.outputs.first()).map(|output| output.run.from);
         let (Some(first), Some(recorded)) = (first, self.journal.last_recorded()) else { return };
         if recorded < first {
             self.journal.start(now);
@@ -105,25 +122,30 @@ impl Outlet {
     }
 
     /// What waits, handed to the journal.
-    fn take(&mut self, thinking_ms: Option<u64>) -> Vec<Output> {
+    fn take(&mut self, thinking_ms: Option<u64>) -> Piece {
+        let made_at = self.waits_since.take().unwrap_or_else(|| self.app.now());
         let runs = self.coalescer.take();
         self.journal.push(runs.iter().cloned(), thinking_ms);
-        runs.into_iter().map(|run| Output { run, thinking_ms }).collect()
+        let outputs = runs.into_iter().map(|run| Output { run, thinking_ms }).collect();
+        Piece { outputs, made_at }
     }
 
-    async fn show(&mut self, outputs: Vec<Output>, now: Instant) {
+    async fn show(&mut self, Piece { outputs, made_at }: Piece, now: Instant) {
+        if self.shown == Seq::START && !outputs.is_empty() {
+            meters::first_token(self.app.now().since(self.requested_at));
+        }
         for Output { run, thinking_ms } in outputs {
             self.shown = run.to();
             self.hot.push(Output { run: run.clone(), thinking_ms });
             let (generation, epoch) = (self.generation, self.epoch);
-            self.publish(LiveMessage::Output { generation, epoch, run, thinking_ms }).await;
-            metrics::counter!("slipstream_chunks_total").increment(1);
+            self.publish(LiveMessage::Output { generation, epoch, run, thinking_ms, made_at }).await;
+            meters::shown();
         }
         self.show_at = now + WINDOW;
     }
 
     async fn publish(&mut self, message: LiveMessage) {
-        self.bus.publish(self.subject, Arc::new(message)).await;
+        self.app.bus().publish(self.subject, Arc::new(message)).await;
     }
 
     /// No more will come: shows and records the rest. What is held back is shown after it is recorded, as ever.
@@ -133,7 +155,7 @@ impl Outlet {
     pub(crate) async fn rest(&mut self, thinking_ms: Option<u64>) -> Result<(), CommandError> {
         let rest = self.take(thinking_ms);
         match &mut self.held {
-            Some(held) => held.extend(rest),
+            Some(held) => held.outputs.extend(rest.outputs),
             None => self.show(rest, Instant::now()).await,
         }
         self.hot.start(Instant::now());

@@ -214,12 +214,7 @@ impl Reply {
     fn take(&mut self, delta: Option<Result<Delta, ProviderError>>, now: Instant) -> Option<End> {
         match delta {
             Some(Ok(delta)) => self.delta(delta, now),
-            Some(Err(error)) => {
-                let (provider, class) = (self.provider.to_string(), error.class().as_str());
-                metrics::counter!("slipstream_provider_errors_total", "provider" => provider, "class" => class)
-                    .increment(1);
-                Some(End::Failed(error.into()))
-            }
+            Some(Err(error)) => Some(End::Failed(error.into())),
             None => {
                 let fault = Fault::new(ErrorClass::Protocol, "The model's answer stopped without an end.");
                 Some(End::Failed(fault))

@@ -14,6 +14,7 @@ use slipstream_projections::{Output, QueryError, StreamKey, generation_log};
 use crate::answer::Fault;
 use crate::delivery::Left;
 use crate::journal::cut;
+use crate::meters;
 use crate::usage::{cost, estimated, text_of};
 use crate::worker::Worker;
 
@@ -64,6 +65,7 @@ impl Worker {
     /// Steps 1 and 2: fences the log and records what the owners before showed and did not record.
     async fn taken_over(&self, id: GenerationId, from: Epoch) -> Result<Box<Ownership>, CommandError> {
         let mut own = Box::new(take_over_generation(&self.app, id, from, self.id).await?);
+        meters::taken_over();
         for epoch in (1..own.epoch().0).rev().map(Epoch) {
             let rest = self.left_behind(StreamKey { generation: id, epoch }, own.last_seq()).await;
             if !rest.is_empty() {
@@ -156,7 +158,7 @@ impl Worker {
     pub(crate) async fn finish(&self, own: &mut Ownership, ending: Ending) -> Result<(), CommandError> {
         let status = ending.status;
         finish_generation(&self.app, own, ending).await?;
-        metrics::counter!("slipstream_generations_total", "status" => status.as_str()).increment(1);
+        meters::ended(status);
         Ok(())
     }
 }

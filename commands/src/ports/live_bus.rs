@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slipstream_domain::{ConversationId, Epoch, GenerationId, Run, Seq, UserId};
+use slipstream_domain::{ConversationId, Epoch, GenerationId, Run, Seq, Timestamp, UserId};
 
 use super::PortError;
 
@@ -31,6 +31,8 @@ pub enum LiveMessage {
         run: Run,
         /// How long the model has thought so far, in milliseconds.
         thinking_ms: Option<u64>,
+        /// When the first of it came from the provider, by the owner's clock: for measuring only.
+        made_at: Timestamp,
     },
     /// Where the owner stands; once a second, so that a reader that missed output learns of it.
     Beat {

@@ -106,6 +106,7 @@ pub(crate) fn says(actor: UserId, conversation: Place, text: &str, on_busy: OnBu
     PostRequest {
         actor,
         conversation,
+        generation_id: GenerationId::from_uuid(Uuid::now_v7()),
         client_message_id: None,
         parent_message_id: None,
         attachment_ids: Vec::new(),

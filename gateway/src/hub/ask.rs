@@ -7,8 +7,9 @@ use slipstream_commands::{
     CommandError, EditRequest, Place, Posted, RegenerateRequest, Whom, edit_message, post_message,
     regenerate_reply,
 };
-use slipstream_domain::{ConversationId, Epoch, MessageId, Seq};
+use slipstream_domain::{ConversationId, Epoch, GenerationId, MessageId, Seq};
 use slipstream_projections::{conversation_log, generation_log, transcript};
+use tracing::Instrument;
 
 use super::chat::post_request;
 use super::subscribe::{After, Wish, reserve, start, subscribe};
@@ -30,10 +31,21 @@ pub(crate) enum Ask {
 /// # Errors
 /// What the frame, the catalogue, a limit or the use case refuses.
 pub(crate) async fn ask(shared: &Arc<Shared>, socket: &Arc<Socket>, ask: Ask) -> Result<(), Refusal> {
+    let generation_id = shared.app.new_generation_id();
+    let span = tracing::info_span!("chat", generation.id = %generation_id);
+    ask_for(shared, socket, generation_id, ask).instrument(span).await
+}
+
+async fn ask_for(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    generation_id: GenerationId,
+    ask: Ask,
+) -> Result<(), Refusal> {
     let (app, actor) = (&shared.app, socket.user);
     match ask {
         Ask::Post(frame) => {
-            let request = post_request(shared, actor, frame.request?, frame.extras?)?;
+            let request = post_request(shared, actor, generation_id, frame.request?, frame.extras?)?;
             let (place, name) = (request.conversation, request.client_message_id.clone());
             asked(shared, socket, place, name, post_message(app, request)).await
         }
@@ -41,8 +53,15 @@ pub(crate) async fn ask(shared: &Arc<Shared>, socket: &Arc<Socket>, ask: Ask) ->
             let Edit { on, content, client_message_id, on_busy } = *frame;
             let conversation_id = conversation_of(shared, socket, on).await?;
             let (message_id, name) = (on.message, client_message_id.clone());
-            let request =
-                EditRequest { actor, conversation_id, message_id, client_message_id, content, on_busy };
+            let request = EditRequest {
+                actor,
+                conversation_id,
+                message_id,
+                generation_id,
+                client_message_id,
+                content,
+                on_busy,
+            };
             asked(shared, socket, Place::In(conversation_id), name, edit_message(app, request)).await
         }
         Ask::Regenerate(frame) => {
@@ -54,8 +73,15 @@ pub(crate) async fn ask(shared: &Arc<Shared>, socket: &Arc<Socket>, ask: Ask) ->
             };
             let whom = whom(shared, provider.as_deref(), model.as_deref())?;
             let (message_id, name) = (on.message, client_message_id.clone());
-            let request =
-                RegenerateRequest { actor, conversation_id, message_id, client_message_id, whom, on_busy };
+            let request = RegenerateRequest {
+                actor,
+                conversation_id,
+                message_id,
+                generation_id,
+                client_message_id,
+                whom,
+                on_busy,
+            };
             asked(shared, socket, Place::In(conversation_id), name, regenerate_reply(app, request)).await
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use slipstream_commands::{Place, PostRequest, Posted, post_message};
 use slipstream_domain::{
-    ConversationId, Epoch, ModelId, OnBusy, Params, ProviderId, Seq, SystemPrompt, Temperature, Title, TopP,
-    UserId,
+    ConversationId, Epoch, GenerationId, ModelId, OnBusy, Params, ProviderId, Seq, SystemPrompt, Temperature,
+    Title, TopP, UserId,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
@@ -32,9 +32,10 @@ pub(crate) async fn chat(
     posting: oneshot::Sender<()>,
 ) {
     let ChatFrame { given, request, extras: _ } = frame;
-    let request_id = shared.ids.uuid();
-    let asked = post(&shared, &socket, request.map_err(Refusal::from));
-    match asked.instrument(tracing::info_span!("chat", request.id = %request_id)).await {
+    let (request_id, generation) = (shared.ids.uuid(), shared.app.new_generation_id());
+    let asked = post(&shared, &socket, generation, request.map_err(Refusal::from));
+    let span = tracing::info_span!("chat", request.id = %request_id, generation.id = %generation);
+    match asked.instrument(span).await {
         Ok((listening, posted, head, system_prompt)) => {
             if let Some(title) = &posted.title {
                 socket.frame(&opening(&head, title, system_prompt));
@@ -91,10 +92,11 @@ pub(crate) fn given_head(user_id: UserId, given: Given) -> Arc<ChatHead> {
 async fn post(
     shared: &Shared,
     socket: &Socket,
+    generation_id: GenerationId,
     request: Result<ChatRequest, Refusal>,
 ) -> Result<(Listening, Posted, Arc<ChatHead>, Option<SystemPrompt>), Refusal> {
     let extras = Extras { client_message_id: None, parent_message_id: None, on_busy: OnBusy::Reject };
-    let request = post_request(shared, socket.user, request?, extras)?;
+    let request = post_request(shared, socket.user, generation_id, request?, extras)?;
     let id = request.conversation.id();
     let listening = Listening::to(shared, id).await;
     let head = head_of(socket.user, id, &request.provider, &request.model, request.params);
@@ -110,6 +112,7 @@ async fn post(
 pub(super) fn post_request(
     shared: &Shared,
     actor: UserId,
+    generation_id: GenerationId,
     request: ChatRequest,
     extras: Extras,
 ) -> Result<PostRequest, Refusal> {
@@ -124,6 +127,7 @@ pub(super) fn post_request(
     Ok(PostRequest {
         actor,
         conversation,
+        generation_id,
         client_message_id,
         parent_message_id,
         attachment_ids,

@@ -110,7 +110,7 @@ impl FollowReply {
             heard_at = Instant::now();
             let look = match heard {
                 Some(Heard::Live(BusEvent::Message(message))) => {
-                    let pieces = self.reader.live(&message).await;
+                    let pieces = self.reader.live(&message, self.shared.app.now()).await;
                     self.tell_all(pieces).await?;
                     false
                 }

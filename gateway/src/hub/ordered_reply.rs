@@ -118,7 +118,7 @@ impl OrderedReply {
         if self.conflated {
             return;
         }
-        for piece in self.reader.live(message).await {
+        for piece in self.reader.live(message, shared.app.now()).await {
             match piece {
                 Piece::Reset(reset) => self.reset(shared, socket, reset),
                 Piece::Output(output) => {

@@ -2,11 +2,12 @@
 //! client is missing, each delta once and in order. Knows no client: who asks puts the pieces into frames.
 
 use slipstream_commands::ports::LiveMessage;
-use slipstream_domain::{Epoch, GenerationId, Part, Seq};
+use slipstream_domain::{Epoch, GenerationId, Part, Seq, Timestamp};
 use slipstream_projections::{GenerationLog, Output};
 
 use super::tiers::Tiers;
 use super::viewer::{Step, Viewer};
+use crate::meters;
 use crate::protocol::Offsets;
 use crate::socket::SOFT_BYTES;
 
@@ -59,15 +60,18 @@ impl Reader {
 
     /// What a live message leads to; nothing when it is of another reply. What is missing before it is found first; what
     /// cannot be found now is found when more output, or a beat, tells of it again.
-    pub(crate) async fn live(&mut self, message: &LiveMessage) -> Vec<Piece> {
+    pub(crate) async fn live(&mut self, message: &LiveMessage, now: Timestamp) -> Vec<Piece> {
         match message {
-            LiveMessage::Output { generation, epoch, run, thinking_ms } if *generation == self.generation => {
+            LiveMessage::Output { generation, epoch, run, thinking_ms, made_at }
+                if *generation == self.generation =>
+            {
                 let (mut pieces, mut step) = (Vec::new(), self.viewer.take(*epoch, run.clone()));
                 if matches!(step, Step::Gap | Step::NewEpoch) {
                     pieces = self.catch_up(*epoch).await;
                     step = self.viewer.take(*epoch, run.clone());
                 }
                 if let Step::Next(run) = step {
+                    meters::added_latency(now.since(*made_at));
                     push(&mut pieces, Output { run, thinking_ms: *thinking_ms });
                 }
                 pieces

@@ -110,7 +110,7 @@ impl Stream {
     async fn live(&mut self, event: BusEvent) {
         match event {
             BusEvent::Message(message) => {
-                let pieces = self.reader.live(&message).await;
+                let pieces = self.reader.live(&message, self.shared.app.now()).await;
                 match (pieces.as_slice(), &*message) {
                     // No more than what was heard, as nearly always: it need not wait for room.
                     (

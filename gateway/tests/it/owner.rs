@@ -115,8 +115,14 @@ impl Owner {
         }
         if reach.live {
             let thinking_ms = self.thinking_ms;
-            self.tell(LiveMessage::Output { generation: self.id(), epoch: self.epoch(), run, thinking_ms })
-                .await;
+            self.tell(LiveMessage::Output {
+                generation: self.id(),
+                epoch: self.epoch(),
+                run,
+                thinking_ms,
+                made_at: self.app.now(),
+            })
+            .await;
         }
     }
 

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use metrics::{counter, gauge};
 use slipstream_eventlog::{
     CorrelationId, EventLog, FeedError, Lease, Position, ProjectorState, Recorded, Unsealed, Wakes, activate,
     parked,
@@ -17,6 +16,7 @@ use uuid::Uuid;
 
 use super::{LEASE, Stopped};
 use crate::followed::{Followed, Unreadable, decode};
+use crate::meters;
 use crate::projection::{Known, Projection};
 use crate::read_models;
 
@@ -88,9 +88,7 @@ impl<P: Projection> Projector<P> {
     fn moved(&mut self, to: Position, events: usize) {
         self.position = to;
         self.log.projected(&self.lease.projector, to);
-        counter!("slipstream_projection_events_total", "projection" => P::NAME).increment(events as u64);
-        #[allow(clippy::cast_precision_loss, reason = "a gauge is a float; positions are exact up to 2^53")]
-        gauge!("slipstream_projection_position", "projection" => P::NAME).set(to.get() as f64);
+        meters::applied(P::NAME, events);
     }
 
     /// One transaction: applies what the projection takes of `recorded`, sets aside what cannot be applied, moves the
@@ -133,7 +131,7 @@ impl<P: Projection> Projector<P> {
         for (correlation, (position, error)) in &faults {
             let position = position.get();
             tracing::error!(projection = P::NAME, %correlation, position, error, "a correlation is parked");
-            counter!("slipstream_projection_parked_total", "projection" => P::NAME).increment(1);
+            meters::parked(P::NAME);
         }
         Ok(())
     }

@@ -124,6 +124,7 @@ impl World {
             actor,
             conversation_id: said.conversation_id,
             message_id: said.message_id,
+            generation_id: self.app.new_generation_id(),
             client_message_id: None,
             content: MessageContent { text: Prompt::parse(text.into()).unwrap(), metadata: None },
             on_busy: OnBusy::Queue,
@@ -137,6 +138,7 @@ impl World {
             actor,
             conversation_id: answered.conversation_id,
             message_id: answered.reply_message_id,
+            generation_id: self.app.new_generation_id(),
             client_message_id: None,
             whom: Whom::AsBefore,
             on_busy: OnBusy::Queue,
@@ -264,6 +266,7 @@ pub(crate) fn says(actor: UserId, conversation: Place, text: &str) -> PostReques
     PostRequest {
         actor,
         conversation,
+        generation_id: GenerationId::from_uuid(Uuid::now_v7()),
         client_message_id: None,
         parent_message_id: None,
         attachment_ids: Vec::new(),

@@ -9,3 +9,4 @@ mod operator;
 mod process;
 mod refusals;
 mod settings;
+mod telemetry;

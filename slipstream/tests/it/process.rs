@@ -67,7 +67,13 @@ impl Dev {
     }
 
     pub(crate) async fn spawn(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+        command.stderr(Stdio::inherit());
+        Self::spawn_logging(command).await
+    }
+
+    /// The same with standard error as the command has it.
+    pub(crate) async fn spawn_logging(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let address =
             tokio::time::timeout(START_LIMIT, listening(&mut stdout)).await.expect("it never listened");

@@ -131,6 +131,7 @@ impl World {
         let request = PostRequest {
             actor: self.user,
             conversation,
+            generation_id: self.app.new_generation_id(),
             client_message_id: None,
             parent_message_id: None,
             attachment_ids: Vec::new(),
