@@ -74,7 +74,9 @@ impl Meters {
         self.seconds.record(took);
         self.appends.record(batch.len() as f64);
         self.bytes.record(batch.map(|append| append.bytes).sum::<usize>() as f64);
-        verdicts.iter().for_each(|verdict| self.outcome(verdict).increment(1));
+        for verdict in verdicts {
+            self.outcome(verdict).increment(1);
+        }
     }
 
     fn outcome(&self, verdict: &Verdict) -> &Counter {
