@@ -113,11 +113,12 @@ impl Run {
                 return Some(Err(error));
             }
             let attempt = self.current.as_mut()?;
-            let item = match self.shown {
-                // The span lasts as long as the attempt. It is entered for the request, which tells the vendor of it, and
-                // not once more for every delta.
-                true => attempt.deltas.next().await,
-                false => attempt.deltas.next().instrument(attempt.span.clone()).await,
+            // The span lasts as long as the attempt. It is entered for the request, which tells the vendor of it, and not
+            // once more for every delta.
+            let item = if self.shown {
+                attempt.deltas.next().await
+            } else {
+                attempt.deltas.next().instrument(attempt.span.clone()).await
             };
             match item {
                 Some(Ok(delta)) => {

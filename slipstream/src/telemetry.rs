@@ -9,6 +9,8 @@ mod metrics;
 mod process;
 mod trace;
 
+use std::io::{self, IsTerminal};
+
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -20,6 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::config::{self, LogFormat};
+use crate::usage::Usage;
 
 pub(crate) use self::metrics::{Metrics, collect_metrics};
 pub(crate) use self::trace::traceparent;
@@ -31,15 +34,17 @@ pub(crate) struct Telemetry(Option<SdkTracerProvider>);
 /// Logs what `filter` lets through to standard error, and exports traces if there is an endpoint, from now on.
 ///
 /// # Errors
-/// The filter or the endpoint is none, or the process has been told already. A collector that does not answer is no error.
+/// The filter or the endpoint is none ([`Usage`]), or the process has been told already. A collector that does not answer is
+/// no error.
 pub(crate) fn start(
     filter: &str,
     format: LogFormat,
     settings: &config::Telemetry,
 ) -> anyhow::Result<Telemetry> {
+    let usage = |error: anyhow::Error| Usage(format!("{error:#}"));
     let endpoint = settings.otlp_endpoint.as_deref();
     let exporter = endpoint.map(|endpoint| export::traces(endpoint, &settings.service_name));
-    let exporter = exporter.transpose()?;
+    let exporter = exporter.transpose().map_err(usage)?;
     let traces = exporter.as_ref().map(|provider| {
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("slipstream"))
@@ -50,11 +55,12 @@ pub(crate) fn start(
             .with_location(false)
             .with_filter(own())
     });
+    let colours = io::stderr().is_terminal();
     Registry::default()
         .with(trace::Join)
         .with(traces)
         .with(trace::Joined)
-        .with(logs::layer(filter, format)?)
+        .with(logs::layer(filter, format, io::stderr, colours).map_err(usage)?)
         .try_init()
         .context("logs and traces go somewhere already")?;
     Ok(Telemetry(exporter))

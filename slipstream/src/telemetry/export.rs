@@ -52,7 +52,7 @@ impl<E: SpanExporter> SpanExporter for Reported<E> {
             let failed_before = self.failing.swap(exported.is_err(), Ordering::Relaxed);
             match &exported {
                 Err(error) if !failed_before => {
-                    tracing::warn!(%error, "the collector takes no traces; they are dropped")
+                    tracing::warn!(%error, "the collector takes no traces; they are dropped");
                 }
                 Ok(()) if failed_before => tracing::info!("the collector takes traces again"),
                 Ok(()) | Err(_) => {}

@@ -1,11 +1,12 @@
 //! Log lines: for people or for machines, each with the trace it belongs to.
 
 use std::fmt;
-use std::io::{self, IsTerminal};
 
 use anyhow::Context;
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{DefaultFields, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format};
 use tracing_subscriber::registry::LookupSpan;
@@ -14,35 +15,40 @@ use tracing_subscriber::{Layer, fmt as lines};
 use super::{is_own, trace};
 use crate::config::LogFormat;
 
-/// Lines to standard error, of what `filter` lets through.
+/// Lines of what `filter` lets through. `colours` are for people on a terminal.
 ///
 /// # Errors
 /// It is no filter.
-pub(super) fn layer<S>(filter: &str, form: LogFormat) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
+pub(super) fn layer<S, W>(
+    filter: &str,
+    form: LogFormat,
+    writer: W,
+    colours: bool,
+) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(filter).context("not a filter of logs such as info or sqlx=warn")?;
-    // A span that no line names for itself is still the place where a line comes from.
+    // A span that no filter names is still the place where a line comes from.
     let filter = filter_fn(|metadata| metadata.is_span() && is_own(metadata))
-        .with_max_level_hint(tracing::level_filters::LevelFilter::INFO)
+        .with_max_level_hint(LevelFilter::INFO)
         .or(filter);
-    let lines = lines::layer().with_writer(io::stderr);
+    let lines = lines::layer().with_writer(writer).with_ansi(colours);
     Ok(match form {
         LogFormat::Pretty => {
-            let colours = io::stderr().is_terminal();
             let line = Traced { line: format().with_ansi(colours), put: append };
-            lines
-                .with_ansi(colours)
-                .fmt_fields(DefaultFields::new())
-                .event_format(line)
-                .with_filter(filter)
-                .boxed()
+            lines.fmt_fields(DefaultFields::new()).event_format(line).with_filter(filter).boxed()
         }
         LogFormat::Json => {
             let line = format().json().flatten_event(true).with_current_span(false).with_span_list(true);
             let line = Traced { line, put: insert };
-            lines.fmt_fields(JsonFields::new()).event_format(line).with_filter(filter).boxed()
+            lines
+                .fmt_fields(JsonFields::new())
+                .event_format(line)
+                .with_ansi(false)
+                .with_filter(filter)
+                .boxed()
         }
     })
 }
@@ -82,4 +88,45 @@ fn append(writer: &mut Writer<'_>, line: &str, trace: trace::Generation) -> fmt:
 /// The line is one JSON object.
 fn insert(writer: &mut Writer<'_>, line: &str, trace: trace::Generation) -> fmt::Result {
     write!(writer, "{{\"trace_id\":\"{trace}\",{}", line.strip_prefix('{').unwrap_or(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::layer::SubscriberExt;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// The lines of a chat at which something odd happens, at the level that is asked for least.
+    fn lines_of(form: LogFormat) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines = layer("warn", form, Arc::new(file.reopen().unwrap()), false).unwrap();
+        let subscriber = Registry::default().with(trace::Join).with(trace::Joined).with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info_span!("chat", generation.id = %Uuid::from_u128(7)).in_scope(|| {
+                tracing::info!("all is well");
+                tracing::warn!(odd = 1, "something is odd");
+            });
+        });
+        std::fs::read_to_string(file.path()).unwrap()
+    }
+
+    #[test]
+    fn a_line_for_people_ends_with_its_trace() {
+        let lines = lines_of(LogFormat::Pretty);
+        assert_eq!(lines.lines().count(), 1, "{lines}");
+        assert!(lines.contains("something is odd odd=1"), "{lines}");
+        assert!(lines.ends_with("trace_id=00000000000000000000000000000007\n"), "{lines}");
+    }
+
+    #[test]
+    fn a_line_for_machines_has_its_trace_and_the_fields_of_its_spans() {
+        let line: serde_json::Value = serde_json::from_str(&lines_of(LogFormat::Json)).unwrap();
+        assert_eq!(line["trace_id"], "00000000000000000000000000000007");
+        assert_eq!((&line["message"], &line["odd"]), (&"something is odd".into(), &1.into()));
+        assert_eq!(line["spans"][0]["generation.id"], Uuid::from_u128(7).to_string());
+    }
 }

@@ -143,6 +143,19 @@ async fn a_collector_that_is_not_there_costs_one_warning() {
 }
 
 #[tokio::test]
+async fn a_filter_or_a_collector_that_is_none_is_named_before_anything_is_started() {
+    let mut command = slipstream(&["dev"]);
+    let filter = command.arg("--log").arg("slipstream=loud").output().await.unwrap();
+    let mut command = slipstream(&["dev"]);
+    let endpoint = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url").output().await.unwrap();
+    for (output, named) in [(filter, "filter of logs"), (endpoint, "OTLP endpoint")] {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(named), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn every_metric_says_what_it_is_and_its_labels_come_from_closed_sets() {
     let folder = DataFolder::new();
     let dev = Dev::start(&folder).await;
@@ -173,8 +186,8 @@ async fn every_metric_says_what_it_is_and_its_labels_come_from_closed_sets() {
     ] {
         assert!(typed.contains(seen), "{seen} is missing:\n{text}");
     }
-    let types: BTreeSet<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
-    for line in types {
+    let families: BTreeSet<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    for line in families {
         let (name, kind) = line.split_once(' ').unwrap();
         let fits = match kind {
             "counter" => name.ends_with("_total"),
