@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Body, Client, Method, Response, Url, redirect};
 use slipstream_domain::ErrorClass;
 
 use crate::ProviderError;
@@ -66,13 +66,20 @@ impl Http {
         headers: HeaderMap,
         json: Vec<u8>,
     ) -> Result<Response, ProviderError> {
-        let request = self
-            .client
-            .post(url)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(ACCEPT, HeaderValue::from_static("text/event-stream"))
-            .headers(headers)
-            .body(json);
+        let mut all = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        all.extend(headers);
+        self.send(Method::POST, url, all, json).await
+    }
+
+    /// Sends anything and waits for the response's headers, whatever its status.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: impl Into<Body>,
+    ) -> Result<Response, ProviderError> {
+        let request = self.client.request(method, url).headers(headers).body(body);
         match tokio::time::timeout(self.settings.first_byte, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(network(&error)),

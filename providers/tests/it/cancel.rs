@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(5);
 #[tokio::test]
 async fn cancelling_in_mid_answer_closes_the_connection_at_once() {
     let options =
-        ReplayOptions { cut: Cut::Bytes(50), delay: Duration::from_millis(20), ..ReplayOptions::openai() };
+        ReplayOptions { cut: Cut::Bytes(50), delay: Duration::from_millis(20), ..ReplayOptions::shipped() };
     let server = ReplayServer::start(options).await.unwrap();
     let cancel = CancellationToken::new();
     let mut call = providers(&server, 2).call(&provider("openai"), golden("text"), cancel.clone());
@@ -30,7 +30,7 @@ async fn cancelling_in_mid_answer_closes_the_connection_at_once() {
 
 #[tokio::test]
 async fn cancelling_a_silent_vendor_does_not_wait_for_the_time_out() {
-    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let cancel = CancellationToken::new();
     let call = providers(&server, 2).call(&provider("openai"), golden("silence_before_text"), cancel.clone());
     let canceller = async {
@@ -44,7 +44,7 @@ async fn cancelling_a_silent_vendor_does_not_wait_for_the_time_out() {
 
 #[tokio::test]
 async fn dropping_the_answer_closes_the_connection_too() {
-    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let mut call = providers(&server, 2).call(
         &provider("openai"),
         golden("silence_after_text"),

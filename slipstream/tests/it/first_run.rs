@@ -69,7 +69,7 @@ async fn a_restart_finds_everything_again() {
 
 #[tokio::test]
 async fn the_replayed_vendor_stream_arrives_with_its_thinking() {
-    let vendor = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let vendor = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let folder = DataFolder::new();
     let url = vendor.base_url();
     let dev = Dev::start_with(&folder, &[("OPENAI_API_KEY", "sk-test"), ("OPENAI_BASE_URL", &url)]).await;

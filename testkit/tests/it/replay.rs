@@ -25,7 +25,7 @@ const KEY: (&str, &str) = ("authorization", "Bearer sk-test");
 
 #[tokio::test]
 async fn a_malformed_request_is_refused_in_the_vendors_words() {
-    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let with = |field: &str| BODY.replacen('{', &format!("{{{field},"), 1);
     for (headers, path, body, status, says) in [
         (&[][..], "/v1/responses", BODY.to_owned(), 401, "Missing bearer"),
@@ -60,7 +60,7 @@ async fn a_malformed_request_is_refused_in_the_vendors_words() {
 
 #[tokio::test]
 async fn the_golden_is_chosen_by_script_header_prompt_model_and_default_in_this_order() {
-    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let chosen = async |header: &str, prompt: &str, model: &str| {
         let body = BODY.replace("hello", prompt).replace("gpt-4.1", model);
         let headers = if header.is_empty() { vec![KEY] } else { vec![KEY, ("x-replay-golden", header)] };
@@ -79,9 +79,9 @@ async fn the_golden_is_chosen_by_script_header_prompt_model_and_default_in_this_
 
 #[tokio::test]
 async fn an_unknown_golden_is_named_with_those_there_are() {
-    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let answer = post(&server, "/v1/responses", &[KEY, ("x-replay-golden", "nope")], BODY).await;
     assert!(answer.contains("there is no golden nope") && answer.contains("429_quota"), "{answer}");
-    let options = ReplayOptions { default: "nope".to_owned(), ..ReplayOptions::openai() };
+    let options = ReplayOptions { default: "nope".to_owned(), ..ReplayOptions::shipped() };
     assert!(ReplayServer::start(options).await.is_err());
 }

@@ -1,0 +1,98 @@
+//! One answer in several rounds: a model that searches long pauses its turn (`pause_turn`), and goes on when it is sent
+//! what it has said so far.
+
+use std::sync::PoisonError;
+
+use futures::{StreamExt, stream};
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use slipstream_domain::{FinishReason, TokenUsage};
+use tokio_util::sync::CancellationToken;
+
+use super::body::body;
+use super::events::{MessagesDecoder, Paused};
+use crate::exchange::{Exchange, ask};
+use crate::http::Http;
+use crate::usage::sum;
+use crate::{ApiKey, ChatRequest, Delta, DeltaStream, ProviderError};
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const API_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
+/// A model that pauses more often than this is left paused.
+const MOST_ROUNDS: u32 = 8;
+
+/// Asks, and asks to go on as long as the model pauses. Usage is that of all rounds.
+pub(super) fn stream(http: Http, url: Url, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream {
+    let rounds = Rounds {
+        http,
+        url,
+        key: request.key.clone(),
+        cancel,
+        body: body(request),
+        paused: Paused::default(),
+        current: None,
+        round: 0,
+        before: None,
+        latest: None,
+    };
+    stream::unfold(rounds, |mut rounds| async move { rounds.next().await.map(|item| (item, rounds)) }).boxed()
+}
+
+struct Rounds {
+    http: Http,
+    url: Url,
+    key: Option<ApiKey>,
+    cancel: CancellationToken,
+    body: Result<Value, ProviderError>,
+    paused: Paused,
+    current: Option<DeltaStream>,
+    round: u32,
+    /// Tokens of the rounds before this one.
+    before: Option<TokenUsage>,
+    /// All tokens so far.
+    latest: Option<TokenUsage>,
+}
+
+impl Rounds {
+    async fn next(&mut self) -> Option<Result<Delta, ProviderError>> {
+        loop {
+            if self.current.is_none() {
+                self.current = Some(self.ask());
+            }
+            match self.current.as_mut()?.next().await? {
+                Ok(Delta::Finish { reason: FinishReason::Pause }) if self.goes_on() => self.current = None,
+                Ok(Delta::Usage(usage)) => {
+                    let total = self.before.map_or(usage, |before| sum(before, usage));
+                    self.latest = Some(total);
+                    return Some(Ok(Delta::Usage(total)));
+                }
+                item => return Some(item),
+            }
+        }
+    }
+
+    fn ask(&mut self) -> DeltaStream {
+        self.round += 1;
+        let exchange = self.body.clone().and_then(|body| {
+            let mut exchange = Exchange::keyed(self.url.clone(), API_KEY, self.key.as_ref(), body)?;
+            exchange.headers.insert(API_VERSION, HeaderValue::from_static("2023-06-01"));
+            Ok(exchange)
+        });
+        let decoder = MessagesDecoder::leaving(self.paused.clone());
+        ask(&self.http, exchange, decoder, self.key.as_ref(), self.cancel.clone())
+    }
+
+    /// Prepares the next round, if there is to be one.
+    fn goes_on(&mut self) -> bool {
+        let blocks = std::mem::take(&mut *self.paused.lock().unwrap_or_else(PoisonError::into_inner));
+        let messages = self.body.as_mut().ok().and_then(|body| body["messages"].as_array_mut());
+        let (Some(messages), false) = (messages, blocks.is_empty() || self.round >= MOST_ROUNDS) else {
+            return false;
+        };
+        messages.push(json!({ "role": "assistant", "content": blocks }));
+        self.before = self.latest;
+        true
+    }
+}
