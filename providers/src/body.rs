@@ -28,7 +28,7 @@ impl ChatRequest {
     /// The most tokens of the answer: what was asked for, within what the model can.
     pub(crate) fn max_tokens(&self) -> Option<u64> {
         let asked = u64::from(self.params.max_tokens?.get());
-        Some(asked.min(self.model.max_output.unwrap_or(u64::MAX)))
+        Some(asked.min(self.model.max_output.or(self.model.context).unwrap_or(u64::MAX)))
     }
 
     pub(crate) fn temperature(&self) -> Option<f64> {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures::StreamExt;
 use slipstream_domain::{Citation, ErrorClass, FinishReason, ModelId, Params, ProviderId, TokenUsage};
 use slipstream_providers::{
-    ApiKey, Catalogue, ChatRequest, Delta, DeltaStream, HttpSettings, KeyOwner, ProviderError, Providers,
-    RetryPolicy, Settings, Turn,
+    ApiKey, BreakerPolicy, Catalogue, ChatRequest, Delta, DeltaStream, HttpSettings, KeyOwner, ProviderError,
+    Providers, RetryPolicy, Settings, Turn,
 };
 use slipstream_testkit::replay::ReplayServer;
+use tokio_util::sync::CancellationToken;
 
 use crate::expected::vendors;
 
@@ -112,6 +113,11 @@ pub fn golden_of(vendor: &str, model: &str, name: &str) -> ChatRequest {
     request(vendor, model, vec![user(&format!("[[golden={name}]] go"))])
 }
 
+/// Adapters that are only looked at.
+pub fn offline() -> Providers {
+    Providers::new(&Settings::default(), &catalogue(), Arc::new(|| 0.5)).unwrap()
+}
+
 /// Adapters whose vendors are all the replay server.
 /// Patient: on a busy machine a piece may come late. A golden that falls silent wants [`impatient`].
 pub fn providers(server: &ReplayServer, retries: u32) -> Providers {
@@ -124,19 +130,45 @@ pub fn providers(server: &ReplayServer, retries: u32) -> Providers {
 
 /// Gives a silent vendor up at once.
 pub fn impatient(server: &ReplayServer, retries: u32) -> Providers {
-    providers_with(
-        server,
-        retries,
-        HttpSettings { silence: Duration::from_millis(500), ..HttpSettings::default() },
-    )
+    providers_with(server, retries, SHORT_SILENCE)
 }
 
+const SHORT_SILENCE: HttpSettings = HttpSettings {
+    connect: Duration::from_mins(1),
+    first_byte: Duration::from_mins(1),
+    silence: Duration::from_millis(500),
+    max_event_bytes: 16 * 1024 * 1024,
+};
+
 fn providers_with(server: &ReplayServer, retries: u32, http: HttpSettings) -> Providers {
-    let settings = Settings {
-        base_urls: vendors().iter().map(|of| (provider(of.name), server.base_url_of(of.name))).collect(),
-        http,
-        retry: RetryPolicy { retries, base: Duration::from_millis(1), ..RetryPolicy::default() },
-        ..Settings::default()
-    };
+    let retry = RetryPolicy { retries, base: Duration::from_millis(1), ..RetryPolicy::default() };
+    made(server, Settings { http, retry, ..Settings::default() })
+}
+
+fn made(server: &ReplayServer, mut settings: Settings) -> Providers {
+    settings.base_urls =
+        vendors().iter().map(|of| (provider(of.name), server.base_url_of(of.name))).collect();
     Providers::new(&settings, &catalogue(), Arc::new(|| 0.5)).unwrap()
+}
+
+/// Two sets of adapters for many goldens: their circuits never open, and one gives a silent vendor up at once.
+pub struct Tireless {
+    patient: Providers,
+    impatient: Providers,
+}
+
+impl Tireless {
+    pub fn of(server: &ReplayServer) -> Self {
+        let retry = RetryPolicy { retries: 0, ..RetryPolicy::default() };
+        let breaker = BreakerPolicy { failures: usize::MAX, ..BreakerPolicy::default() };
+        let with = |http| made(server, Settings { http, retry, breaker, ..Settings::default() });
+        Self { patient: with(HttpSettings::default()), impatient: with(SHORT_SILENCE) }
+    }
+
+    pub async fn ask(&self, vendor: &str, model: &str, name: &str) -> (Assembled, u32) {
+        let providers = if name.starts_with("silence") { &self.impatient } else { &self.patient };
+        let asked = golden_of(vendor, model, name);
+        let call = providers.call(&provider(vendor), asked, CancellationToken::new());
+        (Assembled::of(call.deltas).await, call.attempts.made())
+    }
 }
