@@ -48,7 +48,7 @@ impl ChatRequest {
     pub(crate) fn effort(&self) -> Option<&str> {
         match self.model.thinking.as_ref()? {
             ThinkingControl::Effort { on, off } => Some(if self.thinking { on } else { off }),
-            ThinkingControl::Budget { .. } => None,
+            ThinkingControl::Budget { .. } | ThinkingControl::Adaptive => None,
         }
     }
 
@@ -60,7 +60,7 @@ impl ChatRequest {
                 let budget = USUAL_BUDGET.min(*max).min(answer / 2).max(*min);
                 (budget < answer).then_some(budget)
             }
-            ThinkingControl::Effort { .. } => None,
+            ThinkingControl::Effort { .. } | ThinkingControl::Adaptive => None,
         }
     }
 }

@@ -76,6 +76,8 @@ pub enum ThinkingControl {
         /// `low`, for example: such models cannot be told not to think.
         off: String,
     },
+    /// It thinks as much as it sees fit; asked for is only that it shows what it thinks.
+    Adaptive,
 }
 
 /// What a model can do.

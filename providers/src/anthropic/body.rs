@@ -6,6 +6,7 @@ use slipstream_domain::Role;
 use super::blocks::{text_block, thinking_block};
 use crate::attachment::{FileKind, base64};
 use crate::body::Put;
+use crate::catalogue::ThinkingControl;
 use crate::history::{Message, Tag, shaped};
 use crate::{Attachment, ChatRequest, ProviderError, Source, UserLocation};
 
@@ -27,17 +28,27 @@ pub(super) fn body(request: &ChatRequest) -> Result<Value, ProviderError> {
     body.put("stream", Some(true));
     body.put("system", conversation.system);
     body.put("messages", Some(messages.collect::<Result<Vec<_>, _>>()?));
-    if let Some(budget) = budget {
-        // With thinking the API refuses both ways of sampling.
-        body.put("thinking", Some(json!({ "type": "enabled", "budget_tokens": budget })));
-    } else {
-        // Newer models take one of the two only. Its scale ends at 1, others' at 2.
-        let temperature = request.temperature().map(|temperature| temperature.min(1.0));
-        body.put("top_p", request.top_p().filter(|_| temperature.is_none()));
-        body.put("temperature", temperature);
-    }
+    let thinking = thinking(request, budget);
+    // With thinking the API refuses both ways of sampling; without it newer models take one of the two only. Its scale of
+    // temperatures ends at 1, others' at 2.
+    let sampled = Some(request).filter(|_| thinking.is_none());
+    let temperature = sampled.and_then(ChatRequest::temperature).map(|temperature| temperature.min(1.0));
+    body.put("top_p", sampled.and_then(ChatRequest::top_p).filter(|_| temperature.is_none()));
+    body.put("temperature", temperature);
+    body.put("thinking", thinking);
     body.put("tools", request.searches().then(|| json!([web_search(request)])));
     Ok(Value::Object(body))
+}
+
+/// A model that thinks by itself shows nothing of it unless asked to.
+fn thinking(request: &ChatRequest, budget: Option<u64>) -> Option<Value> {
+    match request.model.thinking.as_ref().filter(|_| request.thinking)? {
+        ThinkingControl::Adaptive => Some(json!({ "type": "adaptive", "display": "summarized" })),
+        ThinkingControl::Budget { .. } => {
+            budget.map(|tokens| json!({ "type": "enabled", "budget_tokens": tokens }))
+        }
+        ThinkingControl::Effort { .. } => None,
+    }
 }
 
 fn web_search(request: &ChatRequest) -> Value {
@@ -49,7 +60,8 @@ fn web_search(request: &ChatRequest) -> Value {
     Value::Object(tool)
 }
 
-/// Thinking of earlier answers goes back only while the model thinks: else it means nothing to it.
+/// Thinking of earlier answers goes back only while the model thinks within a budget: else it means nothing to it, or is
+/// bound to a conversation that was not cut and not tagged.
 fn message(message: &Message<'_>, thinks: bool) -> Result<Value, ProviderError> {
     let role = match message.role {
         Role::User => "user",

@@ -39,21 +39,26 @@ fn tools(request: &ChatRequest) -> Value {
     }
 }
 
-/// Thinking counts against the answer's length, so a limited answer limits it too.
+/// By a budget up to version 2.5, by a level from 3 on.
 fn thinking(request: &ChatRequest) -> Option<Value> {
-    let ThinkingControl::Budget { min, off, .. } = request.model.thinking.as_ref()? else { return None };
-    let least = if *off { 0 } else { i64::try_from(*min).ok()? };
+    let mut config = Map::new();
+    let budget = budget(request);
+    config.put("includeThoughts", (request.thinking && budget != Some(0)).then_some(true));
+    config.put("thinkingBudget", budget);
+    config.put("thinkingLevel", request.effort());
+    request.model.thinking.as_ref().map(|_| Value::Object(config))
+}
+
+/// Thinking counts against the answer's length, so a limited answer limits it too.
+fn budget(request: &ChatRequest) -> Option<i64> {
+    let Some(ThinkingControl::Budget { min, off, .. }) = request.model.thinking else { return None };
+    let least = if off { 0 } else { min };
     let budget = match request.max_tokens() {
         _ if !request.thinking => least,
-        None => DYNAMIC,
-        Some(answer) => {
-            request.thinking_budget(answer).map_or(Some(least), |budget| i64::try_from(budget).ok())?
-        }
+        None => return Some(DYNAMIC),
+        Some(answer) => request.thinking_budget(answer).unwrap_or(least),
     };
-    let mut config = Map::new();
-    config.put("includeThoughts", (request.thinking && budget != 0).then_some(true));
-    config.put("thinkingBudget", Some(budget));
-    Some(Value::Object(config))
+    i64::try_from(budget).ok()
 }
 
 fn content(message: &Message<'_>) -> Result<Value, ProviderError> {

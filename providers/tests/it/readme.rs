@@ -46,8 +46,8 @@ fn feature(golden: &str) -> &'static str {
 
 fn table() -> String {
     let vendors = vendors();
-    let heads: String = vendors.iter().map(|vendor| format!(" {} |", vendor.name)).collect();
-    let mut table = format!("| feature |{heads}\n|---|{}", "---|".repeat(vendors.len()));
+    let heads = vendors.iter().map(|vendor| vendor.name).collect::<Vec<_>>().join(" | ");
+    let mut table = format!("| feature | {heads} |\n|---|{}", "---|".repeat(vendors.len()));
     let row = |table: &mut String, title: &str, of: &dyn Fn(&Vendor) -> Vec<&'static str>| {
         write!(table, "\n| {title} |").unwrap();
         for vendor in &vendors {

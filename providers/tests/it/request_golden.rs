@@ -42,15 +42,18 @@ fn cases(vendor: &Vendor) -> Vec<(&'static str, ChatRequest)> {
 }
 
 /// Everything asked at once of models that differ from their vendor's other ones.
-const OTHERS: [(&str, &str); 9] = [
+const OTHERS: [(&str, &str); 12] = [
     ("openai", "gpt-4.1"),
     ("openai", "gpt-4"),
     ("gemini", "gemini-2.5-pro"),
     ("gemini", "gemini-2.0-flash"),
+    ("gemini", "gemini-3.1-pro-preview"),
     ("grok", "grok-4-0709"),
     ("grok", "grok-3"),
     ("anthropic", "claude-3-5-haiku-20241022"),
     ("anthropic", "claude-3-haiku-20240307"),
+    ("anthropic", "claude-sonnet-5-5"),
+    ("anthropic", "claude-opus-4-5-20251101"),
     ("meta", "Llama-4-Scout-17B-16E-Instruct-FP8"),
 ];
 
@@ -144,13 +147,15 @@ async fn every_vendor_is_sent_what_its_model_supports_and_nothing_else() {
 #[tokio::test]
 async fn models_of_one_vendor_differ_in_what_they_are_sent() {
     for (vendor, model) in OTHERS {
-        let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
-        let asked = request(vendor, model, vec![user("hello")]);
-        let asked = ChatRequest { params: params(9_999_999), web_search: true, thinking: false, ..asked };
-        let call = providers(&server, 0).call(&provider(vendor), asked, CancellationToken::new());
-        let got = Assembled::of(call.deltas).await;
-        assert_eq!(got.error, None, "{vendor}/{model}: {:#}", server.requests()[0].json());
-        check(vendor, model, &server.requests()[0].json());
+        for (thinking, case) in [(true, model.to_owned()), (false, format!("{model}_quiet"))] {
+            let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
+            let asked = request(vendor, model, vec![user("hello")]);
+            let asked = ChatRequest { params: params(9_999_999), web_search: true, thinking, ..asked };
+            let call = providers(&server, 0).call(&provider(vendor), asked, CancellationToken::new());
+            let got = Assembled::of(call.deltas).await;
+            assert_eq!(got.error, None, "{vendor}/{case}: {:#}", server.requests()[0].json());
+            check(vendor, &case, &server.requests()[0].json());
+        }
     }
 }
 

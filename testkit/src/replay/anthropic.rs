@@ -49,6 +49,9 @@ fn check_thinking(body: &Map<String, Value>) -> Result<(), Golden> {
         return Err(error(400, "temperature: Input should be less than or equal to 1"));
     }
     let Some(thinking) = body.get("thinking") else { return Ok(()) };
+    if thinking["type"] == "adaptive" {
+        return Ok(());
+    }
     let budget = thinking["budget_tokens"].as_u64().unwrap_or_default();
     if budget < 1024 {
         return Err(error(
