@@ -71,7 +71,7 @@ pub(crate) fn ask<D: Decoder>(
     guarded(answer.try_flatten_stream().boxed(), key, cancel)
 }
 
-/// Asks, and reads the answer as one JSON document. Lazy; `key` is kept out of every error.
+/// Asks, and reads the answer as one JSON document, for which the vendor may work long. Lazy; `key` is kept out of every error.
 pub(crate) fn ask_once(
     http: &Http,
     exchange: Result<Exchange, ProviderError>,
@@ -79,7 +79,7 @@ pub(crate) fn ask_once(
     key: Option<&ApiKey>,
     cancel: CancellationToken,
 ) -> DeltaStream {
-    let http = http.clone();
+    let http = http.patient();
     let answer = async move {
         let response = sent(&http, exchange?, "application/json").await?;
         let deltas: VecDeque<_> = read(&answered(&http, response).await?)?.into();

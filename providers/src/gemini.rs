@@ -74,6 +74,6 @@ impl Provider for Gemini {
     }
 
     fn upload<'a>(&'a self, key: Option<&'a ApiKey>, file: &'a Attachment) -> Uploading<'a> {
-        Box::pin(files::upload(&self.http, &self.base, key, file))
+        Box::pin(files::upload(self.http.patient(), &self.base, key, file))
     }
 }

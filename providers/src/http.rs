@@ -23,6 +23,8 @@ pub struct HttpSettings {
     pub first_byte: Duration,
     /// Between two reads of the body. Any byte counts, a keep-alive comment too.
     pub silence: Duration,
+    /// In place of both where a vendor works on something long before it says anything: a picture, an uploaded file.
+    pub work: Duration,
     /// Bytes read without a complete event before the stream is given up. A finished picture comes in one event.
     pub max_event_bytes: usize,
 }
@@ -33,6 +35,7 @@ impl Default for HttpSettings {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_mins(1),
             silence: Duration::from_mins(1),
+            work: Duration::from_mins(3),
             max_event_bytes: 16 * 1024 * 1024,
         }
     }
@@ -57,6 +60,15 @@ impl Http {
             .tcp_nodelay(true)
             .build()?;
         Ok(Self { client, settings })
+    }
+
+    /// The same client for what takes a vendor long.
+    pub(crate) fn patient(&self) -> Self {
+        let work = self.settings.work;
+        Self {
+            client: self.client.clone(),
+            settings: HttpSettings { first_byte: work, silence: work, ..self.settings },
+        }
     }
 
     /// Posts JSON and waits for the response's headers, whatever its status.

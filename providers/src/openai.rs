@@ -53,7 +53,7 @@ impl OpenAi {
         let body = images::prompt(request).map(|prompt| picture_body(request, prompt, streams));
         let exchange = body.and_then(|body| Exchange::bearer(self.images.clone(), key, body));
         if streams {
-            ask(&self.http, exchange, ImagesDecoder, key, cancel)
+            ask(&self.http.patient(), exchange, ImagesDecoder, key, cancel)
         } else {
             ask_once(&self.http, exchange, images::read_png, key, cancel)
         }

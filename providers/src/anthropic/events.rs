@@ -24,8 +24,8 @@ pub(crate) struct MessagesDecoder {
     tools: u64,
     usage: Usage,
     finish: Option<FinishReason>,
-    blocks: Blocks,
-    paused: Paused,
+    /// What would be sent back if the answer paused; none when it cannot.
+    kept: Option<(Blocks, Paused)>,
 }
 
 /// Where the blocks of an answer that was paused are left for whoever goes on with it.
@@ -135,22 +135,23 @@ impl Decoder for MessagesDecoder {
         match parsed(data)? {
             Event::MessageStart { message } => deltas.extend(message.usage.map(|usage| self.counted(usage))),
             Event::ContentBlockStart { index, content_block } => {
-                self.blocks.start(&content_block);
+                self.keep(|blocks| blocks.start(&content_block));
                 deltas.extend(self.started(index, known(&content_block)?));
             }
             Event::ContentBlockDelta { index, delta } => {
-                self.blocks.extend(&delta);
+                self.keep(|blocks| blocks.extend(&delta));
                 deltas.extend(self.piece(index, known(&delta)?));
             }
-            Event::ContentBlockStop => self.blocks.stop(),
+            Event::ContentBlockStop => self.keep(Blocks::stop),
             Event::MessageDelta { delta, usage } => {
                 self.finish = delta.stop_reason.map(reason).or(self.finish.take());
                 deltas.extend(usage.map(|usage| self.counted(usage)));
             }
             Event::MessageStop => {
                 let reason = self.finish.take().unwrap_or_else(|| FinishReason::Other("none".to_owned()));
-                if reason == FinishReason::Pause {
-                    *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = self.blocks.take();
+                if let Some((mut blocks, paused)) = self.kept.take().filter(|_| reason == FinishReason::Pause)
+                {
+                    *paused.lock().unwrap_or_else(PoisonError::into_inner) = blocks.take();
                 }
                 deltas.push_back(Delta::Finish { reason });
                 return Ok(Progress::Finished);
@@ -165,7 +166,13 @@ impl Decoder for MessagesDecoder {
 impl MessagesDecoder {
     /// Leaves the blocks of a paused answer in `paused`.
     pub(super) fn leaving(paused: Paused) -> Self {
-        Self { paused, ..Self::default() }
+        Self { kept: Some((Blocks::default(), paused)), ..Self::default() }
+    }
+
+    fn keep(&mut self, keep: impl FnOnce(&mut Blocks)) {
+        if let Some((blocks, _)) = &mut self.kept {
+            keep(blocks);
+        }
     }
 
     fn started(&mut self, index: u64, block: Block) -> Option<Delta> {

@@ -31,6 +31,8 @@ pub(super) fn stream(http: Http, url: Url, request: &ChatRequest, cancel: Cancel
         key: request.key.clone(),
         cancel,
         body: body(request),
+        // Only searching makes a turn so long that it pauses.
+        may_pause: request.searches(),
         paused: Paused::default(),
         current: None,
         round: 0,
@@ -46,6 +48,7 @@ struct Rounds {
     key: Option<ApiKey>,
     cancel: CancellationToken,
     body: Result<Value, ProviderError>,
+    may_pause: bool,
     paused: Paused,
     current: Option<DeltaStream>,
     round: u32,
@@ -80,7 +83,11 @@ impl Rounds {
             exchange.headers.insert(API_VERSION, HeaderValue::from_static("2023-06-01"));
             Ok(exchange)
         });
-        let decoder = MessagesDecoder::leaving(self.paused.clone());
+        let decoder = if self.may_pause {
+            MessagesDecoder::leaving(self.paused.clone())
+        } else {
+            MessagesDecoder::default()
+        };
         ask(&self.http, exchange, decoder, self.key.as_ref(), self.cancel.clone())
     }
 

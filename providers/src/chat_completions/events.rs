@@ -25,8 +25,7 @@ pub(crate) struct ChatDecoder {
 
 #[derive(Deserialize)]
 struct Chunk {
-    #[serde(default)]
-    choices: Vec<Choice>,
+    choices: Option<Vec<Choice>>,
     usage: Option<Usage>,
     x_groq: Option<Groq>,
     citations: Option<Vec<String>>,
@@ -37,8 +36,7 @@ struct Chunk {
 struct Choice {
     #[serde(default)]
     index: u64,
-    #[serde(default)]
-    delta: Message,
+    delta: Option<Message>,
     finish_reason: Option<String>,
 }
 
@@ -69,10 +67,8 @@ struct Groq {
 
 #[derive(Deserialize)]
 struct Usage {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
     total_tokens: Option<u64>,
     prompt_tokens_details: Option<PromptDetails>,
     completion_tokens_details: Option<CompletionDetails>,
@@ -98,7 +94,7 @@ impl Decoder for ChatDecoder {
         if let Some(error) = error {
             return Err(Fault::from(error).in_band());
         }
-        for choice in choices.into_iter().filter(|choice| choice.index == 0) {
+        for choice in choices.into_iter().flatten().filter(|choice| choice.index == 0) {
             self.choice(choice, deltas);
         }
         let sources = citations.into_iter().flatten().filter_map(|url| citation(Some(url), None));
@@ -111,7 +107,8 @@ impl Decoder for ChatDecoder {
 
 impl ChatDecoder {
     fn choice(&mut self, choice: Choice, deltas: &mut VecDeque<Delta>) {
-        let Message { content, reasoning_content, reasoning, refusal, annotations } = choice.delta;
+        let Message { content, reasoning_content, reasoning, refusal, annotations } =
+            choice.delta.unwrap_or_default();
         let thought = reasoning_content.or(reasoning).and_then(|piece| self.thought.without(piece));
         deltas.extend(thought.map(Delta::Thinking));
         deltas.extend(content.map(Delta::Text));
@@ -148,9 +145,9 @@ fn reason(word: String) -> FinishReason {
 impl Usage {
     fn delta(self) -> Delta {
         let counts = Counts {
-            input: self.prompt_tokens,
+            input: self.prompt_tokens.unwrap_or(0),
             cached: self.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),
-            output: self.completion_tokens,
+            output: self.completion_tokens.unwrap_or(0),
             reasoning: self
                 .completion_tokens_details
                 .and_then(|details| details.reasoning_tokens)

@@ -36,12 +36,12 @@ struct File {
 
 /// Uploads what `file` holds. Dropping it gives up; Google then forgets the upload by itself.
 pub(super) async fn upload(
-    http: &Http,
+    http: Http,
     base: &BaseUrl,
     key: Option<&ApiKey>,
     file: &Attachment,
 ) -> Result<UploadedFile, ProviderError> {
-    let result = upload_and_wait(http, base, key, file).await;
+    let result = upload_and_wait(&http, base, key, file).await;
     result.map_err(|error| error.without(key))
 }
 

@@ -137,6 +137,7 @@ const SHORT_SILENCE: HttpSettings = HttpSettings {
     connect: Duration::from_mins(1),
     first_byte: Duration::from_mins(1),
     silence: Duration::from_millis(500),
+    work: Duration::from_millis(700),
     max_event_bytes: 16 * 1024 * 1024,
 };
 

@@ -218,6 +218,22 @@ async fn a_silent_vendor_is_left_alone_after_the_time_out() {
 }
 
 #[tokio::test]
+async fn a_vendor_at_work_on_a_picture_may_be_silent_for_longer() {
+    let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
+    for (vendor, model) in [("openai", "gpt-image-1"), ("openai", "dall-e-3"), ("grok", "grok-2-image-1212")]
+    {
+        server.script(["silence_before_text"]);
+        let asked = request(vendor, model, vec![user("a red square")]);
+        let call = impatient(&server, 0).call(&provider(vendor), asked, CancellationToken::new());
+        let error = Assembled::of(call.deltas).await.error.unwrap();
+        // The golden is a stream of events, which is no picture where one document is expected.
+        let says =
+            if model == "gpt-image-1" { "fell silent within 700 ms" } else { "instead of application/json" };
+        assert!(error.message().contains(says), "{model}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn a_vendor_that_is_not_there_is_a_network_error_without_its_address() {
     let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let providers = providers(&server, 0);

@@ -21,6 +21,7 @@ pub fn streams() -> Vec<Expected> {
         ends("content_filter", "The recipe begins with", Ok(ContentFilter), Some([30, 0, 5, 0, 35])),
         ends("finish_tool_calls", "I call.", Ok(ToolUse), None),
         ends("unknown_events", "Known events only.", Ok(Stop), Some([9, 0, 4, 0, 13])),
+        ends("unknown_events_null", "Nulls are nothing.", Ok(Stop), Some([9, 0, 0, 0, 9])),
         ends("keep_alive", "Still here after a while.", Ok(Stop), Some([9, 0, 6, 0, 15])),
         ends("bom_crlf", "Windows line ends.", Ok(Stop), Some([9, 0, 4, 0, 13])),
         thinks(
