@@ -16,7 +16,7 @@ use crate::attachment::{FileKind, Intake};
 use crate::base_url::BaseUrl;
 use crate::http::Http;
 use crate::{ChatRequest, DeltaStream, Provider};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use events::MessagesDecoder;
 
 /// The longest picture and PDF file that go with a request: 5 MB for a picture, 32 MB for a whole request.

@@ -16,6 +16,8 @@ mod delta;
 mod error;
 mod exchange;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gemini;
 mod grok;
 mod history;
