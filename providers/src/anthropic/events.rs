@@ -22,7 +22,9 @@ pub(crate) struct MessagesDecoder {
     thinking_at: Option<u64>,
     /// How many tools have been used so far.
     tools: u64,
-    usage: Usage,
+    /// Told at the end only: its first count of the output is that of a beginning, with which a cut answer would seem to
+    /// have cost nothing.
+    usage: Option<Usage>,
     finish: Option<FinishReason>,
     /// What would be sent back if the answer paused; none when it cannot.
     kept: Option<(Blocks, Paused)>,
@@ -133,7 +135,7 @@ struct Cited {
 impl Decoder for MessagesDecoder {
     fn event(&mut self, data: &str, deltas: &mut VecDeque<Delta>) -> Result<Progress, ProviderError> {
         match parsed(data)? {
-            Event::MessageStart { message } => deltas.extend(message.usage.map(|usage| self.counted(usage))),
+            Event::MessageStart { message } => self.counted(message.usage),
             Event::ContentBlockStart { index, content_block } => {
                 self.keep(|blocks| blocks.start(&content_block));
                 deltas.extend(self.started(index, known(&content_block)?));
@@ -145,9 +147,10 @@ impl Decoder for MessagesDecoder {
             Event::ContentBlockStop => self.keep(Blocks::stop),
             Event::MessageDelta { delta, usage } => {
                 self.finish = delta.stop_reason.map(reason).or(self.finish.take());
-                deltas.extend(usage.map(|usage| self.counted(usage)));
+                self.counted(usage);
             }
             Event::MessageStop => {
+                deltas.extend(self.usage.take().map(Usage::delta));
                 let reason = self.finish.take().unwrap_or_else(|| FinishReason::Other("none".to_owned()));
                 if let Some((mut blocks, paused)) = self.kept.take().filter(|_| reason == FinishReason::Pause)
                 {
@@ -202,23 +205,23 @@ impl MessagesDecoder {
         }
     }
 
+    fn counted(&mut self, later: Option<Usage>) {
+        let Some(later) = later else { return };
+        let before = self.usage.unwrap_or_default();
+        self.usage = Some(Usage {
+            input: later.input.or(before.input),
+            written: later.written.or(before.written),
+            cached: later.cached.or(before.cached),
+            output: later.output.or(before.output),
+        });
+    }
+
     fn text(&mut self, text: String) -> Option<Delta> {
         continued(&mut self.text_at, self.tools, text).map(Delta::Text)
     }
 
     fn thinking(&mut self, index: u64, thinking: String) -> Option<Delta> {
         continued(&mut self.thinking_at, index, thinking).map(Delta::Thinking)
-    }
-
-    fn counted(&mut self, later: Usage) -> Delta {
-        let before = self.usage;
-        self.usage = Usage {
-            input: later.input.or(before.input),
-            written: later.written.or(before.written),
-            cached: later.cached.or(before.cached),
-            output: later.output.or(before.output),
-        };
-        self.usage.delta()
     }
 }
 

@@ -36,8 +36,8 @@ pub(super) fn stream(http: Http, url: Url, request: &ChatRequest, cancel: Cancel
         paused: Paused::default(),
         current: None,
         round: 0,
-        before: None,
-        latest: None,
+        spent: None,
+        finish: None,
     };
     stream::unfold(rounds, |mut rounds| async move { rounds.next().await.map(|item| (item, rounds)) }).boxed()
 }
@@ -52,25 +52,33 @@ struct Rounds {
     paused: Paused,
     current: Option<DeltaStream>,
     round: u32,
-    /// Tokens of the rounds before this one.
-    before: Option<TokenUsage>,
-    /// All tokens so far.
-    latest: Option<TokenUsage>,
+    /// Tokens of the rounds so far. Told at the end only, like those of one round.
+    spent: Option<TokenUsage>,
+    /// Handed out after them.
+    finish: Option<Result<Delta, ProviderError>>,
 }
 
 impl Rounds {
     async fn next(&mut self) -> Option<Result<Delta, ProviderError>> {
+        if self.finish.is_some() {
+            return self.finish.take();
+        }
         loop {
             if self.current.is_none() {
                 self.current = Some(self.ask());
             }
             match self.current.as_mut()?.next().await? {
-                Ok(Delta::Finish { reason: FinishReason::Pause }) if self.goes_on() => self.current = None,
                 Ok(Delta::Usage(usage)) => {
-                    let total = self.before.map_or(usage, |before| sum(before, usage));
-                    self.latest = Some(total);
-                    return Some(Ok(Delta::Usage(total)));
+                    self.spent = Some(self.spent.map_or(usage, |spent| sum(spent, usage)))
                 }
+                Ok(Delta::Finish { reason: FinishReason::Pause }) if self.goes_on() => self.current = None,
+                finish @ Ok(Delta::Finish { .. }) => match self.spent.take() {
+                    Some(spent) => {
+                        self.finish = Some(finish);
+                        return Some(Ok(Delta::Usage(spent)));
+                    }
+                    None => return Some(finish),
+                },
                 item => return Some(item),
             }
         }
@@ -99,7 +107,6 @@ impl Rounds {
             return false;
         };
         messages.push(json!({ "role": "assistant", "content": blocks }));
-        self.before = self.latest;
         true
     }
 }
