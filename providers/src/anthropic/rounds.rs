@@ -69,7 +69,7 @@ impl Rounds {
             }
             match self.current.as_mut()?.next().await? {
                 Ok(Delta::Usage(usage)) => {
-                    self.spent = Some(self.spent.map_or(usage, |spent| sum(spent, usage)))
+                    self.spent = Some(self.spent.map_or(usage, |spent| sum(spent, usage)));
                 }
                 Ok(Delta::Finish { reason: FinishReason::Pause }) if self.goes_on() => self.current = None,
                 finish @ Ok(Delta::Finish { .. }) => match self.spent.take() {
