@@ -36,6 +36,15 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
+    /// The URL of an operation that has `folder` before the version path, as Google's uploads have.
+    pub(crate) fn beside(&self, folder: &str, name: &str) -> Url {
+        let mut url = self.0.clone();
+        let path = self.0.path().trim_end_matches('/');
+        let (before, version) = path.rsplit_once('/').unwrap_or(("", path));
+        url.set_path(&format!("{before}/{folder}/{version}/{name}"));
+        url
+    }
+
     /// The URL of one operation, `responses` for example.
     pub(crate) fn operation(&self, name: &str) -> Url {
         let mut url = self.0.clone();
@@ -58,6 +67,13 @@ mod tests {
             assert_eq!(operation(text), "https://h/openai/v1/responses");
         }
         assert_eq!(operation("https://h/apiv1"), "https://h/apiv1/v1/responses");
+    }
+
+    #[test]
+    fn a_folder_may_stand_before_the_version() {
+        let beside = |text| BaseUrl::parse(text, "v1beta").unwrap().beside("upload", "files").to_string();
+        assert_eq!(beside("http://h:1"), "http://h:1/upload/v1beta/files");
+        assert_eq!(beside("https://h/gemini/v1beta"), "https://h/gemini/upload/v1beta/files");
     }
 
     #[test]

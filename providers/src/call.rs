@@ -16,6 +16,7 @@ use crate::breaker::{Breaker, Permit};
 use crate::delta::until_cancelled;
 use crate::meters;
 use crate::retry::{Jitter, RetryPolicy};
+use crate::usage::sum;
 use crate::{ChatRequest, Delta, DeltaStream, Provider, ProviderError};
 
 /// An answer on its way.
@@ -216,17 +217,6 @@ impl Run {
                 delta
             }
         }
-    }
-}
-
-fn sum(a: TokenUsage, b: TokenUsage) -> TokenUsage {
-    TokenUsage {
-        input: a.input.saturating_add(b.input),
-        cached_input: a.cached_input.saturating_add(b.cached_input),
-        output: a.output.saturating_add(b.output),
-        reasoning: a.reasoning.saturating_add(b.reasoning),
-        total: a.total.saturating_add(b.total),
-        source: b.source,
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Vendor {
     pub name: String,
     /// The setting that holds the operator's key, `OPENAI_API_KEY` for example. None: it needs no key.
     pub key_setting: Option<String>,
+    /// Where an OpenAI-compatible endpoint of the operator's is; none for the providers this version knows by name.
+    pub base_url: Option<String>,
     /// The model taken when a request names none.
     pub default: Arc<Model>,
     /// All its models.
@@ -48,6 +50,34 @@ pub struct Model {
     pub max_output: Option<u64>,
     /// None: not known, and then a cost is not stated.
     pub price: Option<Price>,
+    /// How its thinking is asked for. None: it does not think, or thinks by itself and takes no word about it.
+    pub thinking: Option<ThinkingControl>,
+    /// Whether it takes a temperature and a `top_p`.
+    pub sampling: bool,
+}
+
+/// How a model's thinking is asked for, in its vendor's API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ThinkingControl {
+    /// By a number of tokens.
+    Budget {
+        /// The fewest it takes when it thinks.
+        min: u64,
+        /// The most.
+        max: u64,
+        /// Whether it can be told not to think.
+        off: bool,
+    },
+    /// By a word: this one when the user wants to see it think, the other when not.
+    Effort {
+        /// `medium`, for example.
+        on: String,
+        /// `low`, for example: such models cannot be told not to think.
+        off: String,
+    },
+    /// It thinks as much as it sees fit; asked for is only that it shows what it thinks.
+    Adaptive,
 }
 
 /// What a model can do.
@@ -78,17 +108,37 @@ pub struct Price {
     pub cached: Option<u64>,
     /// Output, reasoning included.
     pub output: u64,
+    /// What a long request costs instead, all of it. None: the same.
+    pub long: Option<LongPrice>,
+}
+
+/// The price of a request with much input, in the same unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongPrice {
+    /// It holds for more input tokens than this.
+    pub over: u64,
+    /// As [`Price::input`].
+    pub input: u64,
+    /// As [`Price::cached`].
+    pub cached: Option<u64>,
+    /// As [`Price::output`].
+    pub output: u64,
 }
 
 impl Price {
     /// The cost in millionths of a US dollar, rounded up.
     #[must_use]
     pub fn cost_micro_usd(&self, usage: &TokenUsage) -> u64 {
-        let cached = usage.cached_input.min(usage.input);
+        let (input, cached, output) = match self.long {
+            Some(long) if usage.input > long.over => (long.input, long.cached, long.output),
+            Some(_) | None => (self.input, self.cached, self.output),
+        };
+        let from_cache = usage.cached_input.min(usage.input);
         let parts = [
-            (usage.input - cached, self.input),
-            (cached, self.cached.unwrap_or(self.input)),
-            (usage.output, self.output),
+            (usage.input - from_cache, input),
+            (from_cache, cached.unwrap_or(input)),
+            (usage.output, output),
         ];
         let sum: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(*price)).sum();
         u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
@@ -172,7 +222,18 @@ impl Catalogue {
     /// Not of the form of `models.json`; an id twice or malformed; a default that is missing or does not chat; a limit
     /// of 0 or a `max_output` above `context`. The error names the place.
     pub fn parse(json: &str) -> Result<Self, CatalogueError> {
-        let (version, vendors) = file::read(json)?;
+        Self { version: String::new(), vendors: Vec::new() }.extended(json)
+    }
+
+    /// This catalogue with the operator's on top, of the same form. A provider that is here already gets the models (one
+    /// of the same id is replaced where it stands, others come last), and the default, name and key setting where given. A
+    /// new one must have a `base_url` and is spoken to as OpenAI-compatible (Ollama, vLLM, LM Studio, `LiteLLM`).
+    ///
+    /// # Errors
+    /// As [`Catalogue::parse`]; a `base_url` for a provider that is spoken to by name.
+    pub fn extended(self, json: &str) -> Result<Self, CatalogueError> {
+        let (version, vendors) = file::read(json, self.vendors)?;
+        let version = if self.version.is_empty() { version } else { format!("{}+{version}", self.version) };
         Ok(Self { version, vendors })
     }
 

@@ -1,11 +1,11 @@
-//! What an answer is made of, and the trait every adapter implements.
+//! What an answer is made of.
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use slipstream_domain::{Citation, FinishReason, ProviderId, TokenUsage};
+use slipstream_domain::{Citation, FinishReason, TokenUsage};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ChatRequest, ProviderError};
+use crate::ProviderError;
 
 /// One step of an answer, in the order the vendor sent it.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,16 +65,6 @@ pub enum ToolState {
 ///
 /// Lazy: nothing is sent before the first poll. Dropping it closes the connection to the vendor.
 pub type DeltaStream = BoxStream<'static, Result<Delta, ProviderError>>;
-
-/// A vendor, or something that stands in for one.
-pub trait Provider: Send + Sync {
-    /// Its id on the wire.
-    fn id(&self) -> &ProviderId;
-
-    /// Asks once: one HTTP exchange, no retry. When `cancel` fires, the connection is closed and the stream ends at
-    /// once without an item.
-    fn stream(&self, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream;
-}
 
 /// `deltas` until `cancel` fires; then it is dropped (which closes its connection) and the stream ends.
 pub(crate) fn until_cancelled(deltas: DeltaStream, cancel: CancellationToken) -> DeltaStream {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, Client, Method, Response, Url, redirect};
 use slipstream_domain::ErrorClass;
 
 use crate::ProviderError;
@@ -24,6 +24,8 @@ pub struct HttpSettings {
     pub first_byte: Duration,
     /// Between two reads of the body. Any byte counts, a keep-alive comment too.
     pub silence: Duration,
+    /// In place of both where a vendor works on something long before it says anything: a picture, an uploaded file.
+    pub work: Duration,
     /// Bytes read without a complete event before the stream is given up. A finished picture comes in one event.
     pub max_event_bytes: usize,
 }
@@ -34,6 +36,7 @@ impl Default for HttpSettings {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_mins(1),
             silence: Duration::from_mins(1),
+            work: Duration::from_mins(3),
             max_event_bytes: 16 * 1024 * 1024,
         }
     }
@@ -68,6 +71,16 @@ impl Http {
         Ok(Self { client, settings, traceparent })
     }
 
+    /// The same client for what takes a vendor long.
+    pub(crate) fn patient(&self) -> Self {
+        let work = self.settings.work;
+        Self {
+            client: self.client.clone(),
+            traceparent: self.traceparent,
+            settings: HttpSettings { first_byte: work, silence: work, ..self.settings },
+        }
+    }
+
     /// Posts JSON and waits for the response's headers, whatever its status.
     pub(crate) async fn post(
         &self,
@@ -75,15 +88,22 @@ impl Http {
         headers: HeaderMap,
         json: Vec<u8>,
     ) -> Result<Response, ProviderError> {
+        let mut all = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        all.extend(headers);
+        self.send(Method::POST, url, all, json).await
+    }
+
+    /// Sends anything and waits for the response's headers, whatever its status.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: impl Into<Body>,
+    ) -> Result<Response, ProviderError> {
         let mut headers = headers;
         headers.extend(self.trace().map(|trace| (TRACEPARENT, trace)));
-        let request = self
-            .client
-            .post(url)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(ACCEPT, HeaderValue::from_static("text/event-stream"))
-            .headers(headers)
-            .body(json);
+        let request = self.client.request(method, url).headers(headers).body(body);
         match tokio::time::timeout(self.settings.first_byte, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(network(&error)),

@@ -28,16 +28,24 @@ impl ApiKey {
 
     /// `Bearer <key>`, marked so that HTTP code does not print it.
     pub(crate) fn bearer(&self) -> Result<HeaderValue, KeyError> {
-        let mut value =
-            HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret())).map_err(|_| KeyError)?;
-        value.set_sensitive(true);
-        Ok(value)
+        sensitive(&format!("Bearer {}", self.0.expose_secret()))
+    }
+
+    /// The key alone, marked so that HTTP code does not print it.
+    pub(crate) fn bare(&self) -> Result<HeaderValue, KeyError> {
+        sensitive(self.0.expose_secret())
     }
 
     /// `text` with this key taken out wherever it stands.
     pub(crate) fn redacted_from(&self, text: &str) -> String {
         text.replace(self.0.expose_secret(), crate::redact::REDACTED)
     }
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue, KeyError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| KeyError)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl fmt::Debug for ApiKey {

@@ -7,19 +7,27 @@ use futures::{StreamExt, stream};
 use slipstream_domain::{ErrorClass, ProviderId};
 use tokio_util::sync::CancellationToken;
 
+use crate::anthropic::Anthropic;
 use crate::base_url::BaseUrl;
 use crate::breaker::{Breaker, BreakerPolicy};
 use crate::call::{Attempts, Call, Rules, call};
+use crate::chat_completions::{ChatCompletions, Dialect};
+use crate::gemini::Gemini;
+use crate::grok::Grok;
 use crate::http::{Http, HttpSettings, Traceparent};
+use crate::meta::Meta;
 use crate::openai::OpenAi;
 use crate::simulated::Simulated;
-use crate::{BaseUrlError, Catalogue, ChatRequest, Jitter, Provider, ProviderError, RetryPolicy};
+use crate::{
+    ApiKey, Attachment, BaseUrlError, Catalogue, ChatRequest, FileKind, Intake, Jitter, Model, Provider,
+    ProviderError, RetryPolicy, Unreadable, UploadedFile, Vendor,
+};
 
 /// What the operator may set. Keys are not here: each request brings its own.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Base URLs that differ from the vendor's own; with or without the version path. One of a provider without an
-    /// adapter is not used.
+    /// Base URLs that differ from the vendor's own (or from the catalogue's, for a compatible endpoint); with or without the
+    /// version path. One of a provider without an adapter is not used.
     pub base_urls: BTreeMap<ProviderId, String>,
     /// Time-outs and limits.
     pub http: HttpSettings,
@@ -65,18 +73,10 @@ impl Providers {
     ) -> Result<Self, SettingsError> {
         let http = Http::new(settings.http, settings.traceparent).map_err(SettingsError::Client)?;
         let mut adapters: BTreeMap<ProviderId, Arc<dyn Provider>> = BTreeMap::new();
-        for id in catalogue.vendors().iter().map(|vendor| &vendor.id) {
-            let adapter: Arc<dyn Provider> = match id.as_str() {
-                "openai" => {
-                    let text = settings.base_urls.get(id).map_or(OpenAi::BASE_URL, String::as_str);
-                    let base = BaseUrl::parse(text, OpenAi::VERSION)
-                        .map_err(|source| SettingsError::BaseUrl { provider: id.clone(), source })?;
-                    Arc::new(OpenAi::new(id.clone(), http.clone(), &base))
-                }
-                ProviderId::SIMULATED => Arc::new(Simulated::new(Arc::clone(catalogue))),
-                _ => continue,
-            };
-            adapters.insert(id.clone(), adapter);
+        for vendor in catalogue.vendors() {
+            if let Some(adapter) = adapter(vendor, settings, &http, catalogue)? {
+                adapters.insert(vendor.id.clone(), adapter);
+            }
         }
         let rules = Rules { retry: settings.retry, breaker: Breaker::new(settings.breaker), jitter };
         Ok(Self { adapters, rules })
@@ -95,6 +95,38 @@ impl Providers {
         self.adapters.get(provider)
     }
 
+    /// In which forms the vendor of `model` takes a file of this media type.
+    ///
+    /// # Errors
+    /// The model cannot read such files.
+    pub fn intake(&self, model: &Model, mime: &str) -> Result<Intake, Unreadable> {
+        let unreadable =
+            || Unreadable { model: model.name.clone(), file: "this file".into(), mime: mime.into() };
+        let kind = FileKind::of(mime).filter(|kind| kind.readable_by(model)).ok_or_else(unreadable)?;
+        Ok(match (kind, self.get(&model.provider)) {
+            // It goes into the message.
+            (FileKind::Text, _) | (_, None) => Intake::inline(u64::MAX),
+            (FileKind::Image | FileKind::Pdf, Some(adapter)) => adapter.intake(kind),
+        })
+    }
+
+    /// Gives the vendor a file to keep for a while, where [`Intake::upload`] says that it takes one so. Once, without
+    /// retries. Cancel-safe: dropping it gives up.
+    ///
+    /// # Errors
+    /// `file` does not hold its content, or the vendor does not take it.
+    pub async fn upload(
+        &self,
+        provider: &ProviderId,
+        key: Option<&ApiKey>,
+        file: &Attachment,
+    ) -> Result<UploadedFile, ProviderError> {
+        match self.get(provider) {
+            Some(adapter) => adapter.upload(key, file).await,
+            None => Err(mute(provider)),
+        }
+    }
+
     /// Asks `provider`, which may be another than the model's own (`simulated` stands in for one without a key).
     /// Retries and the circuit breaker apply. Cancel-safe: dropping the call, or firing `cancel`, closes the connection.
     #[must_use]
@@ -102,8 +134,43 @@ impl Providers {
         if let Some(adapter) = self.get(provider) {
             return call(Arc::clone(adapter), request, cancel, self.rules.clone());
         }
-        let message = format!("this version of Slipstream cannot speak to provider {provider} yet");
-        let error = ProviderError::new(ErrorClass::InvalidRequest, &message);
-        Call { deltas: stream::iter([Err(error)]).boxed(), attempts: Attempts::default() }
+        Call { deltas: stream::iter([Err(mute(provider))]).boxed(), attempts: Attempts::default() }
     }
+}
+
+fn mute(provider: &ProviderId) -> ProviderError {
+    let message = format!("this version of Slipstream cannot speak to provider {provider}");
+    ProviderError::new(ErrorClass::InvalidRequest, &message)
+}
+
+/// The adapter of a vendor; none for one that is neither known by name nor has an address.
+fn adapter(
+    vendor: &Vendor,
+    settings: &Settings,
+    http: &Http,
+    catalogue: &Arc<Catalogue>,
+) -> Result<Option<Arc<dyn Provider>>, SettingsError> {
+    let (id, http) = (vendor.id.clone(), http.clone());
+    let base = |default: &str, version: &str| {
+        let text = settings.base_urls.get(&vendor.id).map_or(default, String::as_str);
+        let fault = |source| SettingsError::BaseUrl { provider: vendor.id.clone(), source };
+        BaseUrl::parse(text, version).map_err(fault)
+    };
+    let chat = |default: &str, dialect| -> Result<Arc<dyn Provider>, SettingsError> {
+        let base = base(default, ChatCompletions::VERSION)?;
+        Ok(Arc::new(ChatCompletions::new(vendor.id.clone(), http.clone(), &base, dialect)))
+    };
+    Ok(Some(match (vendor.id.as_str(), vendor.base_url.as_deref()) {
+        ("openai", _) => Arc::new(OpenAi::new(id, http, &base(OpenAi::BASE_URL, OpenAi::VERSION)?)),
+        ("anthropic", _) => {
+            Arc::new(Anthropic::new(id, http, &base(Anthropic::BASE_URL, Anthropic::VERSION)?))
+        }
+        ("gemini", _) => Arc::new(Gemini::new(id, http, base(Gemini::BASE_URL, Gemini::VERSION)?)),
+        ("grok", _) => Arc::new(Grok::new(id, http, &base(Grok::BASE_URL, Grok::VERSION)?)),
+        ("meta", _) => Arc::new(Meta::new(id, http, &base(Meta::BASE_URL, Meta::VERSION)?)),
+        ("vercel", _) => chat(ChatCompletions::V0_BASE_URL, Dialect::V0)?,
+        (ProviderId::SIMULATED, _) => Arc::new(Simulated::new(Arc::clone(catalogue))),
+        (_, Some(address)) => chat(address, Dialect::Compatible)?,
+        (_, None) => return Ok(None),
+    }))
 }

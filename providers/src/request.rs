@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use slipstream_domain::{ModelId, Params, ProviderId};
 
-use crate::{ApiKey, KeyOwner, Model};
+use crate::{ApiKey, Attachment, KeyOwner, Model};
 
-/// One question to one model.
+/// One question to one model. A model that makes pictures but does not chat is asked for one the same way: the last
+/// message is its prompt, and it answers with [`crate::Delta::Image`].
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
     /// The model asked. Its catalogue entry decides what is sent: a parameter it does not support is left out.
@@ -23,6 +24,8 @@ pub struct ChatRequest {
     pub web_search: bool,
     /// Where the user is, for web search.
     pub user_location: Option<UserLocation>,
+    /// How large a picture is to be; the vendor's nearest is taken. Only for a model that makes pictures.
+    pub picture_size: Option<PictureSize>,
     /// The key. None is sent without one, as a proxy that holds the keys itself wants it.
     pub key: Option<ApiKey>,
     /// Whose key it is.
@@ -36,6 +39,9 @@ pub enum Turn {
     User {
         /// As written.
         text: String,
+        /// What came with it, in order. Of the last message all must be readable by the model; of earlier ones those that
+        /// are not are left out, and the model is told.
+        attachments: Vec<Attachment>,
     },
     /// A model's: the one asked now, or another.
     Assistant {
@@ -45,7 +51,19 @@ pub enum Turn {
         model: ModelId,
         /// The answer, without its thinking.
         text: String,
+        /// Its thinking as far as the vendor proved it, in order. Goes back to the model it came from and to no other;
+        /// may be left out.
+        thinking: Vec<SignedThinking>,
     },
+}
+
+/// A run of thinking and the proof that came with it ([`crate::Delta::ThinkingSignature`]), both unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedThinking {
+    /// All [`crate::Delta::Thinking`] since the proof before.
+    pub text: String,
+    /// The vendor's.
+    pub signature: String,
 }
 
 impl Turn {
@@ -53,8 +71,27 @@ impl Turn {
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
-            Self::User { text } | Self::Assistant { text, .. } => text,
+            Self::User { text, .. } | Self::Assistant { text, .. } => text,
         }
+    }
+}
+
+/// A picture's size in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureSize {
+    /// Above 0.
+    pub width: u32,
+    /// Above 0.
+    pub height: u32,
+}
+
+impl PictureSize {
+    /// The one of `offers` whose shape is nearest; each offer is (width, height, what the vendor calls it).
+    pub(crate) fn nearest<'a>(self, offers: &[(u32, u32, &'a str)]) -> Option<&'a str> {
+        let shape = |width: u32, height: u32| (f64::from(width.max(1)) / f64::from(height.max(1))).ln();
+        let wanted = shape(self.width, self.height);
+        let distance = |offer: &(u32, u32, &str)| (shape(offer.0, offer.1) - wanted).abs();
+        offers.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).map(|offer| offer.2)
     }
 }
 
@@ -69,4 +106,24 @@ pub struct UserLocation {
     pub country: Option<String>,
     /// IANA time zone.
     pub timezone: Option<String>,
+}
+
+impl UserLocation {
+    /// As OpenAI and Anthropic take it beside their web search; none when nothing is known.
+    pub(crate) fn approximate(&self) -> Option<serde_json::Value> {
+        let is_code = |code: &&str| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic());
+        let known = [
+            ("city", self.city.as_deref()),
+            ("region", self.region.as_deref()),
+            ("country", self.country.as_deref().filter(is_code)),
+            ("timezone", self.timezone.as_deref()),
+        ];
+        let mut location: serde_json::Map<_, _> =
+            known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
+        if location.is_empty() {
+            return None;
+        }
+        location.insert("type".to_owned(), "approximate".into());
+        Some(location.into())
+    }
 }

@@ -46,7 +46,7 @@ impl Provider for Simulated {
 
     fn stream(&self, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream {
         let prompt = match request.history.last() {
-            Some(Turn::User { text }) => text,
+            Some(Turn::User { text, .. }) => text,
             Some(Turn::Assistant { .. }) | None => "",
         };
         let plan = match Directive::find(prompt) {

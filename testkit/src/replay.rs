@@ -1,22 +1,30 @@
-//! A local HTTP server that speaks as a vendor does, from golden files cut at any byte.
+//! A local HTTP server that speaks as all vendors do, from golden files cut at any byte.
 //!
 //! Owns sockets, cuts, pauses and the record of what was asked. What a vendor accepts and how it refuses is in the
 //! vendor's module; which bytes it answers is in the golden files.
 //!
-//! Golden files: `<name>.sse` is the body of a stream of events. `<name>.http` is a whole response (status line,
+//! Which vendor is meant: the first folder of the path (`/grok/v1/responses`), else what only one vendor has: the method
+//! (`/v1/messages`, `:streamGenerateContent`) or the name of the model (`grok-4`, `Llama-…`, `v0-…`). So every
+//! `…_BASE_URL` may be the server's address as it is, or with the vendor's name behind it.
+//!
+//! Golden files: one folder a vendor. `<name>.sse` is the body of a stream of events. `<name>.http` is a whole response (status line,
 //! headers, blank line, body); its header `x-replay-end` is not sent, but says how it ends: `cut` drops the connection
 //! in mid-body, `silence` sends nothing more and keeps it open, anything else ends it properly.
 //!
 //! Which file answers a request, first match wins: the script ([`ReplayServer::script`]), the request's header
-//! `x-replay-golden`, `[[golden=name]]` in the last user message, a file named like the model, the default.
+//! `x-replay-golden`, `[[golden=name]]` in the last user message, a file named like the model, the default, `text`.
 
+mod anthropic;
+mod chat_completions;
 mod connection;
 mod cut;
+mod gemini;
 mod golden;
-mod openai;
 mod request;
+mod responses;
+mod vendor;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,31 +39,31 @@ use tokio_util::task::TaskTracker;
 pub use cut::{Cut, CutError};
 pub use request::{Outcome, RecordedRequest};
 
-use golden::Golden;
-use golden::GoldenFiles;
+use golden::{Golden, GoldenFiles};
+use vendor::Vendor;
 
 /// How to replay.
 #[derive(Debug, Clone)]
 pub struct ReplayOptions {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The folder of golden files.
+    /// The folder with a folder of golden files for each vendor.
     pub golden: PathBuf,
     /// How bodies are cut.
     pub cut: Cut,
     /// The pause after each piece.
     pub delay: Duration,
-    /// The golden that answers a request which names none.
+    /// The golden that answers a request which names none, where its vendor has it.
     pub default: String,
 }
 
 impl ReplayOptions {
-    /// The `OpenAI` goldens of this source tree, on a free port of the loopback, uncut and without pauses.
+    /// The goldens of this source tree, on a free port of the loopback, uncut and without pauses.
     #[must_use]
-    pub fn openai() -> Self {
+    pub fn shipped() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            golden: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../providers/tests/golden/openai")),
+            golden: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../providers/tests/golden")),
             cut: Cut::Whole,
             delay: Duration::ZERO,
             default: "thinking".to_owned(),
@@ -76,7 +84,7 @@ pub struct ReplayServer {
 #[derive(Debug)]
 struct Shared {
     options: ReplayOptions,
-    golden: GoldenFiles,
+    golden: BTreeMap<Vendor, GoldenFiles>,
     script: Mutex<VecDeque<String>>,
     requests: watch::Sender<Vec<RecordedRequest>>,
 }
@@ -85,10 +93,13 @@ impl ReplayServer {
     /// Reads the golden files and listens.
     ///
     /// # Errors
-    /// The folder or a file in it cannot be read, is malformed, lacks the default, or the address is taken.
+    /// A folder or a file in it cannot be read or is malformed, no vendor has the default, or the address is taken.
     pub async fn start(options: ReplayOptions) -> io::Result<Self> {
-        let golden = GoldenFiles::read(&options.golden)?;
-        golden.get(&options.default)?;
+        let read = |vendor: Vendor| Ok((vendor, GoldenFiles::read(&options.golden.join(vendor.name()))?));
+        let golden: BTreeMap<_, _> = Vendor::ALL.into_iter().map(read).collect::<io::Result<_>>()?;
+        if let Some(openai) = golden.get(&Vendor::OpenAi) {
+            openai.get(&options.default)?;
+        }
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         let (requests, _) = watch::channel(Vec::new());
@@ -108,6 +119,12 @@ impl ReplayServer {
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The base URL at which it is one vendor, whatever the models are called: the vendor is the name of its folder.
+    #[must_use]
+    pub fn base_url_of(&self, vendor: &str) -> String {
+        format!("{}/{vendor}", self.base_url())
     }
 
     /// Answers the next requests with these goldens, one each, whatever the requests say.
@@ -171,21 +188,29 @@ impl Shared {
 
     /// The answer to a request: the vendor's refusal of a malformed one, else the golden it means.
     fn answer(&self, request: &mut RecordedRequest) -> Golden {
-        if let Err(refusal) = openai::check(request) {
-            return refusal;
+        let Some((vendor, path)) = Vendor::of(request) else {
+            let message = format!("no vendor answers {} {}", request.method, request.path);
+            return Golden::json(404, &serde_json::json!({ "error": { "message": message } }));
+        };
+        match vendor.check(request, &path) {
+            Ok(()) => {}
+            Err(answer) => return answer,
         }
+        let Some(files) = self.golden.get(&vendor) else { return vendor.error(404, "there are no goldens") };
+        let has = |name: &String| files.get(name).is_ok();
         let scripted = self.scripted().pop_front();
         let name = scripted
             .or_else(|| request.header("x-replay-golden").map(str::to_owned))
-            .or_else(|| openai::golden_in_prompt(request))
-            .or_else(|| openai::model(request).filter(|model| self.golden.get(model).is_ok()))
-            .unwrap_or_else(|| self.options.default.clone());
-        match self.golden.get(&name) {
+            .or_else(|| request.golden_in_prompt())
+            .or_else(|| request.model().filter(has))
+            .or_else(|| Some(self.options.default.clone()).filter(has))
+            .unwrap_or_else(|| "text".to_owned());
+        match files.get(&name) {
             Ok(golden) => {
                 request.golden = Some(name);
                 golden.clone()
             }
-            Err(error) => openai::error(404, &error.to_string(), "invalid_request_error", None, None),
+            Err(error) => vendor.error(404, &error.to_string()),
         }
     }
 }

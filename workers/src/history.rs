@@ -56,12 +56,13 @@ impl Worker {
 fn turn(message: HistoryMessage, request: &Request) -> Turn {
     let HistoryMessage { role, provider, model, text } = message;
     match role {
-        Role::User => Turn::User { text },
+        Role::User => Turn::User { text, attachments: Vec::new() },
         // A reply whose maker is not known any more counts as the asked model's own.
         Role::Assistant => Turn::Assistant {
             provider: provider.unwrap_or_else(|| request.asked.provider.clone()),
             model: model.unwrap_or_else(|| request.asked.model.clone()),
             text,
+            thinking: Vec::new(),
         },
     }
 }

@@ -77,6 +77,7 @@ impl Worker {
             thinking: true,
             web_search: false,
             user_location: None,
+            picture_size: None,
             key: self.key(request).await?,
             key_owner: match (asked.key_source, request.owner) {
                 (KeySource::Own { .. }, Some(owner)) => KeyOwner::User(owner),

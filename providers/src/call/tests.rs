@@ -49,11 +49,12 @@ fn start(attempts: Vec<Items>, rules: &Rules, cancel: &CancellationToken) -> Cal
     let request = ChatRequest {
         model: Arc::clone(model),
         system: None,
-        history: vec![Turn::User { text: "hello".to_owned() }],
+        history: vec![Turn::User { text: "hello".to_owned(), attachments: Vec::new() }],
         params: Params::default(),
         thinking: false,
         web_search: false,
         user_location: None,
+        picture_size: None,
         key: None,
         key_owner: KeyOwner::Server,
     };

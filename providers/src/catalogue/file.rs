@@ -1,4 +1,4 @@
-//! `models.json`: its form, and the checks that turn it into a catalogue.
+//! `models.json` and the operator's catalogue: their form, and the checks that turn them into a catalogue.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,23 +6,31 @@ use std::sync::Arc;
 use serde::Deserialize;
 use slipstream_domain::{ModelId, ProviderId};
 
-use super::{Capability, CatalogueError, Model, Price, Vendor};
+use super::{Capability, CatalogueError, Model, Price, ThinkingControl, Vendor};
+use crate::base_url::BaseUrl;
 
-/// The version and the providers of a catalogue.
-pub(super) fn read(json: &str) -> Result<(String, Vec<Vendor>), CatalogueError> {
+/// The version and the providers of a catalogue on top of `vendors`.
+pub(super) fn read(json: &str, mut vendors: Vec<Vendor>) -> Result<(String, Vec<Vendor>), CatalogueError> {
     let fault = |place: &str, fault: String| CatalogueError { place: place.to_owned(), fault };
     let file: CatalogueFile = serde_json::from_str(json).map_err(|e| fault("JSON", e.to_string()))?;
     if file.version.is_empty() || file.providers.is_empty() {
         return Err(fault("file", "needs a version and at least one provider".to_owned()));
     }
+    // Only the shipped catalogue stands on nothing; its providers are spoken to by name.
+    let shipped = vendors.is_empty();
     let mut seen = BTreeSet::new();
-    let mut vendors = Vec::with_capacity(file.providers.len());
     for entry in file.providers {
         let id = entry.id.clone();
         if !seen.insert(id.clone()) {
             return Err(fault(&id, "provider twice".to_owned()));
         }
-        vendors.push(entry.check().map_err(|(model, f)| fault(&format!("{id}/{model}"), f))?);
+        let place = vendors.iter().position(|vendor| vendor.id.as_str() == id);
+        let vendor = entry.on(place.map(|n| &vendors[n]), shipped);
+        let vendor = vendor.map_err(|(model, f)| fault(&format!("{id}/{model}"), f))?;
+        match place {
+            Some(n) => vendors[n] = vendor,
+            None => vendors.push(vendor),
+        }
     }
     Ok((file.version, vendors))
 }
@@ -38,9 +46,10 @@ struct CatalogueFile {
 #[serde(deny_unknown_fields)]
 struct VendorEntry {
     id: String,
-    name: String,
-    default: String,
+    name: Option<String>,
+    default: Option<String>,
     key_setting: Option<String>,
+    base_url: Option<String>,
     models: Vec<ModelEntry>,
 }
 
@@ -53,30 +62,72 @@ struct ModelEntry {
     context: Option<u64>,
     max_output: Option<u64>,
     price: Option<Price>,
+    thinking: Option<ThinkingControl>,
+    #[serde(default = "yes")]
+    sampling: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The model (or `-`) and what is wrong with it.
 type Fault = (String, String);
 
 impl VendorEntry {
-    fn check(self) -> Result<Vendor, Fault> {
-        let id = ProviderId::parse(&self.id).map_err(|e| ("-".to_owned(), e.to_string()))?;
-        let mut seen = BTreeSet::new();
-        let mut models = Vec::with_capacity(self.models.len());
-        for entry in self.models {
-            let name = entry.id.clone();
-            if !seen.insert(name.clone()) {
-                return Err((name, "model twice".to_owned()));
+    fn on(self, known: Option<&Vendor>, shipped: bool) -> Result<Vendor, Fault> {
+        let general = |fault: String| ("-".to_owned(), fault);
+        let id = ProviderId::parse(&self.id).map_err(|e| general(e.to_string()))?;
+        let by_name = known.is_some_and(|vendor| vendor.base_url.is_none());
+        match &self.base_url {
+            Some(_) if by_name => {
+                return Err(general(
+                    "has an address of its own, which a setting changes, not base_url".to_owned(),
+                ));
             }
-            models.push(Arc::new(entry.check(&id).map_err(|fault| (name, fault))?));
+            Some(url) => drop(BaseUrl::parse(url, "v1").map_err(|e| general(e.to_string()))?),
+            None if known.is_none() && !shipped => {
+                return Err(general("is not known by name, so it needs a base_url".to_owned()));
+            }
+            None => {}
         }
-        let default =
-            models.iter().find(|model| model.id.as_str() == self.default && model.can(Capability::Chat));
-        let Some(default) = default.cloned() else {
-            return Err((self.default, "is the default, but not a chat model of this provider".to_owned()));
+        let models = merged(&id, known.map_or_else(Vec::new, |vendor| vendor.models.clone()), self.models)?;
+        let default = match (self.default, known, models.first()) {
+            (Some(default), _, _) => default,
+            (None, Some(vendor), _) => vendor.default.id.to_string(),
+            (None, None, Some(first)) => first.id.to_string(),
+            (None, None, None) => return Err(general("has no models".to_owned())),
         };
-        Ok(Vendor { id, name: self.name, key_setting: self.key_setting, default, models })
+        let found = models.iter().find(|model| model.id.as_str() == default && model.can(Capability::Chat));
+        let Some(default) = found.cloned() else {
+            return Err((default, "is the default, but not a chat model of this provider".to_owned()));
+        };
+        let name = self.name.or_else(|| known.map(|vendor| vendor.name.clone())).unwrap_or(self.id);
+        let key_setting = self.key_setting.or_else(|| known.and_then(|vendor| vendor.key_setting.clone()));
+        let base_url = self.base_url.or_else(|| known.and_then(|vendor| vendor.base_url.clone()));
+        Ok(Vendor { id, name, key_setting, base_url, default, models })
     }
+}
+
+/// `models` with `entries` in the places of those of the same id, or at the end.
+fn merged(
+    provider: &ProviderId,
+    mut models: Vec<Arc<Model>>,
+    entries: Vec<ModelEntry>,
+) -> Result<Vec<Arc<Model>>, Fault> {
+    let mut seen = BTreeSet::new();
+    for entry in entries {
+        let name = entry.id.clone();
+        if !seen.insert(name.clone()) {
+            return Err((name, "model twice".to_owned()));
+        }
+        let model = Arc::new(entry.check(provider).map_err(|fault| (name, fault))?);
+        match models.iter_mut().find(|known| known.id == model.id) {
+            Some(known) => *known = model,
+            None => models.push(model),
+        }
+    }
+    Ok(models)
 }
 
 impl ModelEntry {
@@ -90,6 +141,14 @@ impl ModelEntry {
         {
             return Err(format!("max_output {max_output} is above context {context}"));
         }
+        if self.thinking.is_some() && !self.can.contains(&Capability::Thinking) {
+            return Err("says how it thinks, but cannot".to_owned());
+        }
+        if let Some(ThinkingControl::Budget { min, max, .. }) = self.thinking
+            && (min > max || self.max_output.is_some_and(|max_output| min >= max_output))
+        {
+            return Err(format!("thinking needs min ≤ max and min < max_output, not {min} to {max}"));
+        }
         Ok(Model {
             provider: provider.clone(),
             id,
@@ -98,6 +157,8 @@ impl ModelEntry {
             context: self.context,
             max_output: self.max_output,
             price: self.price,
+            thinking: self.thinking,
+            sampling: self.sampling,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The catalogue: the shipped one is right, a wrong one is refused with its place.
 
 use slipstream_domain::{ModelId, TokenUsage, UsageSource};
-use slipstream_providers::{Capability, Catalogue, Price};
+use slipstream_providers::{Capability, Catalogue, LongPrice, Price, ThinkingControl};
 
 use crate::assembled::provider;
 
@@ -94,10 +94,68 @@ fn a_cost_counts_cached_tokens_once_and_rounds_up() {
         total: 0,
         source: UsageSource::Provider,
     };
-    let price = Price { input: 50_000, cached: Some(5_000), output: 400_000 };
+    let price = Price { input: 50_000, cached: Some(5_000), output: 400_000, long: None };
     assert_eq!(price.cost_micro_usd(&usage(1_000_000, 0, 1_000_000)), 450_000);
     assert_eq!(price.cost_micro_usd(&usage(1_000_000, 1_000_000, 0)), 5_000);
     assert_eq!(price.cost_micro_usd(&usage(1, 0, 0)), 1);
     assert_eq!(price.cost_micro_usd(&usage(u64::MAX, 0, u64::MAX)), 8_301_034_833_169_298_227);
     assert_eq!(Price { cached: None, ..price }.cost_micro_usd(&usage(1_000_000, 1_000_000, 0)), 50_000);
+    let long = LongPrice { over: 1000, input: 100_000, cached: None, output: 800_000 };
+    let tiered = Price { long: Some(long), ..price };
+    assert_eq!(tiered.cost_micro_usd(&usage(1000, 0, 1000)), 450);
+    assert_eq!(tiered.cost_micro_usd(&usage(1001, 1, 1000)), 901);
+}
+
+const LOCAL: &str = r#"{"version":"mine","providers":[
+    {"id":"ollama","name":"Ollama","base_url":"http://localhost:11434/v1","models":[
+        {"id":"qwen3:8b","name":"Qwen 3","can":["chat"],"context":40960}]},
+    {"id":"openai","default":"gpt-4.1","models":[
+        {"id":"gpt-4.1","name":"Ours","can":["chat"]},
+        {"id":"ft:gpt-4.1:us","name":"Tuned","can":["chat"]}]}]}"#;
+
+#[test]
+fn an_operator_adds_endpoints_and_models_and_replaces_others_where_they_stand() {
+    let catalogue = Catalogue::shipped().unwrap().extended(LOCAL).unwrap();
+    let ollama = catalogue.vendor(&provider("ollama")).unwrap();
+    assert_eq!(ollama.base_url.as_deref(), Some("http://localhost:11434/v1"));
+    assert_eq!((ollama.default.id.as_str(), ollama.key_setting.as_deref()), ("qwen3:8b", None));
+    let openai = catalogue.vendor(&provider("openai")).unwrap();
+    let before = Catalogue::shipped().unwrap();
+    let place = |catalogue: &Catalogue| {
+        let models = &catalogue.vendor(&provider("openai")).unwrap().models;
+        models.iter().position(|model| model.id.as_str() == "gpt-4.1").unwrap()
+    };
+    assert_eq!(place(&catalogue), place(&before));
+    assert_eq!((openai.default.name.as_str(), openai.name.as_str()), ("Ours", "OpenAI"));
+    assert_eq!(openai.models.last().unwrap().name, "Tuned");
+    assert_eq!(openai.key_setting.as_deref(), Some("OPENAI_API_KEY"));
+    assert_eq!(catalogue.version(), format!("{}+mine", before.version()));
+}
+
+#[test]
+fn an_operators_catalogue_that_cannot_work_is_refused_with_the_place() {
+    let says = |provider: &str| {
+        let json = format!(
+            r#"{{"version":"mine","providers":[{{{provider},"models":[{{"id":"m","name":"M","can":["chat"]}}]}}]}}"#
+        );
+        Catalogue::shipped().unwrap().extended(&json).unwrap_err().to_string()
+    };
+    assert!(says(r#""id":"ollama""#).contains("ollama/-: is not known by name, so it needs a base_url"));
+    assert!(says(r#""id":"ollama","base_url":"localhost""#).contains("a base URL must be http"));
+    let own = says(r#""id":"openai","base_url":"http://localhost""#);
+    assert!(own.contains("openai/-: has an address of its own"), "{own}");
+}
+
+#[test]
+fn a_model_that_thinks_says_how_and_its_least_leaves_room_for_an_answer() {
+    let catalogue = Catalogue::shipped().unwrap();
+    for model in catalogue.vendors().iter().flat_map(|vendor| &vendor.models) {
+        if let Some(ThinkingControl::Budget { min, max, .. }) = model.thinking {
+            assert!(min < max && model.max_output.is_some_and(|output| max < output), "{}", model.id);
+        }
+    }
+    let wrong = r#"{"version":"1","providers":[{"id":"p","models":[{"id":"a","name":"A","can":["chat","thinking"],
+        "max_output":100,"thinking":{"budget":{"min":100,"max":200,"off":true}}}]}]}"#;
+    let error = Catalogue::parse(wrong).unwrap_err().to_string();
+    assert!(error.contains("p/a: thinking needs"), "{error}");
 }

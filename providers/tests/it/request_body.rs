@@ -10,7 +10,7 @@ use crate::assembled::{Assembled, assistant, provider, providers, request, user}
 
 /// The body a request becomes; the server refuses what the vendor would refuse.
 async fn sent(request: ChatRequest) -> Value {
-    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let call = providers(&server, 0).call(&provider("openai"), request, CancellationToken::new());
     let got = Assembled::of(call.deltas).await;
     assert_eq!(got.error, None);
@@ -117,7 +117,7 @@ async fn other_models_words_are_tagged_and_the_system_prompt_says_so() {
 
 #[tokio::test]
 async fn a_request_without_a_key_is_sent_without_one_and_refused_by_the_vendor() {
-    let server = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let mut asked = request("openai", "gpt-4.1", vec![user("hello")]);
     asked.key = None;
     let call = providers(&server, 2).call(&provider("openai"), asked, CancellationToken::new());

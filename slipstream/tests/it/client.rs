@@ -35,8 +35,22 @@ impl Client {
     }
 
     pub(crate) async fn ask(&mut self, conversation: &str, prompt: &str) {
-        let frame = json!({"type": "ai_chat_request", "conversationId": conversation, "provider": "openai",
+        self.ask_model(conversation, "openai", None, prompt).await;
+    }
+
+    /// Asks a provider's model; none is its default.
+    pub(crate) async fn ask_model(
+        &mut self,
+        conversation: &str,
+        provider: &str,
+        model: Option<&str>,
+        prompt: &str,
+    ) {
+        let mut frame = json!({"type": "ai_chat_request", "conversationId": conversation, "provider": provider,
             "prompt": prompt});
+        if let Some(model) = model {
+            frame["model"] = model.into();
+        }
         self.send(frame).await;
     }
 

@@ -67,18 +67,36 @@ async fn a_restart_finds_everything_again() {
     assert!(String::from_utf8(verified.stdout).unwrap().contains(" 0 faults"));
 }
 
+/// Provider, a model, the settings of its key and its address, and the tokens of the replayed answer. Those that think are
+/// all but Meta.
+const VENDORS: [(&str, &str, &str, &str, u64); 6] = [
+    ("openai", "gpt-5-nano", "OPENAI_API_KEY", "OPENAI_BASE_URL", 370),
+    ("gemini", "gemini-2.5-flash", "GOOGLE_API_KEY", "GEMINI_BASE_URL", 90),
+    ("grok", "grok-3-mini", "X_AI_KEY", "XAI_BASE_URL", 109),
+    ("anthropic", "claude-sonnet-4-20250514", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", 113),
+    ("meta", "Llama-3.3-70B-Instruct", "LLAMA_API_KEY", "LLAMA_BASE_URL", 22),
+    ("vercel", "v0-1.5-md", "V0_API_KEY", "V0_BASE_URL", 109),
+];
+
 #[tokio::test]
-async fn the_replayed_vendor_stream_arrives_with_its_thinking() {
-    let vendor = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+async fn every_replayed_vendor_answers_with_its_thinking_and_its_usage() {
+    let vendor = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let folder = DataFolder::new();
     let url = vendor.base_url();
-    let dev = Dev::start_with(&folder, &[("OPENAI_API_KEY", "sk-test"), ("OPENAI_BASE_URL", &url)]).await;
+    let settings: Vec<_> =
+        VENDORS.iter().flat_map(|(_, _, key, base_url, _)| [(*key, "sk-test"), (*base_url, &url)]).collect();
+    let dev = Dev::start_with(&folder, &settings).await;
     let mut client = Client::connect(dev.address, "a@example.com").await;
-    client.ask("new-chat", "think about it").await;
-    let answer = client.answer(usize::MAX).await;
-    assert_eq!(answer.end["type"], "ai_chat_response", "{answer:?}");
-    assert_eq!(answer.end["thinkingText"], answer.thinking.as_str());
-    assert!(!answer.thinking.is_empty() && !answer.text.is_empty(), "{answer:?}");
-    assert!(answer.end["usage"].as_u64().unwrap() > 0, "{answer:?}");
+    for (provider, model, _, _, tokens) in VENDORS {
+        client.ask_model("new-chat", provider, Some(model), "think about it").await;
+        let answer = client.answer(usize::MAX).await;
+        assert_eq!(answer.end["type"], "ai_chat_response", "{provider}: {answer:?}");
+        assert!(!answer.text.is_empty(), "{provider}: {answer:?}");
+        assert_eq!(answer.thinking.is_empty(), provider == "meta", "{provider}: {answer:?}");
+        if provider != "meta" {
+            assert_eq!(answer.end["thinkingText"], answer.thinking.as_str(), "{provider}");
+        }
+        assert_eq!(answer.end["usage"], tokens, "{provider}: {answer:?}");
+    }
     assert!(dev.interrupt().await.success());
 }

@@ -77,7 +77,7 @@ async fn generation(dev: &Dev, conversation: &str) -> String {
 #[tokio::test]
 async fn one_trace_leads_from_the_gateway_to_the_provider_and_nothing_secret_is_in_it() {
     let (folder, logs) = (DataFolder::new(), tempfile::NamedTempFile::new().unwrap());
-    let vendor = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let vendor = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     vendor.script(["429_rate_limit", "text"]);
     let (collector, received) = collector().await;
     let mut command = dev(&folder, logs.path(), &vendor);
@@ -125,7 +125,7 @@ async fn one_trace_leads_from_the_gateway_to_the_provider_and_nothing_secret_is_
 #[tokio::test]
 async fn a_collector_that_is_not_there_costs_one_warning() {
     let (folder, logs) = (DataFolder::new(), tempfile::NamedTempFile::new().unwrap());
-    let vendor = ReplayServer::start(ReplayOptions::openai()).await.unwrap();
+    let vendor = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
     let mut command = dev(&folder, logs.path(), &vendor);
     // Each span alone, and soon: many failures.
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1").env("OTEL_BSP_SCHEDULE_DELAY", "10");

@@ -61,6 +61,12 @@ impl GoldenFiles {
 }
 
 impl Golden {
+    /// An answer made on the spot.
+    pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Self { status, headers, body: body.to_string().into_bytes(), end: End::Proper }
+    }
+
     fn stream(body: &[u8]) -> Self {
         let headers = vec![("content-type".to_owned(), "text/event-stream; charset=utf-8".to_owned())];
         Self { status: 200, headers, body: body.to_vec(), end: End::Proper }

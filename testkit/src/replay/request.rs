@@ -47,6 +47,34 @@ impl RecordedRequest {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
+
+    /// The model asked for: a field of the body, or part of the path.
+    pub(super) fn model(&self) -> Option<String> {
+        let in_path =
+            || self.path.split_once("/models/")?.1.split_once(':').map(|(model, _)| model.to_owned());
+        self.json()["model"].as_str().map(str::to_owned).or_else(in_path)
+    }
+
+    /// The golden named by `[[golden=name]]` in the last message, wherever the vendor has its text.
+    pub(super) fn golden_in_prompt(&self) -> Option<String> {
+        let body = self.json();
+        let prompt = ["input", "messages", "contents", "instances", "prompt"]
+            .into_iter()
+            .find_map(|field| body.get(field))?;
+        let last = prompt.as_array().and_then(|messages| messages.last()).unwrap_or(prompt);
+        let (_, rest) = text(last)?.split_once("[[golden=")?;
+        rest.split_once("]]").map(|(name, _)| name.trim().to_owned())
+    }
+}
+
+/// The first text in which a golden is named.
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text.as_str()).filter(|text| text.contains("[[golden=")),
+        Value::Array(values) => values.iter().find_map(text),
+        Value::Object(fields) => fields.values().find_map(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 /// Reads a request; none if the client left before its end or sent no HTTP.

@@ -88,13 +88,14 @@ async fn the_transcript_has_the_exchange_and_the_next_turn_is_asked_with_it() {
 
     let asked = &world.provider.requests()[1];
     let expected = [
-        Turn::User { text: "hello".into() },
+        Turn::User { text: "hello".into(), attachments: Vec::new() },
         Turn::Assistant {
             provider: asked.model.provider.clone(),
             model: asked.model.id.clone(),
             text: "Hi!".into(),
+            thinking: Vec::new(),
         },
-        Turn::User { text: "Which colour?".into() },
+        Turn::User { text: "Which colour?".into(), attachments: Vec::new() },
     ];
     assert_eq!(asked.history, expected);
 
