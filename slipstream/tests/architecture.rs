@@ -9,7 +9,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate by its folder, and the folders of ours it may depend on.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("eventlog", &[]),
     ("commands", &["domain", "eventlog"]),
@@ -34,6 +34,7 @@ const EDGES: [(&str, &[&str]); 11] = [
         ],
     ),
     (TESTKIT, ANYTHING),
+    ("bench", &["domain", "eventlog", "commands", "projections", "adapters/local", "adapters/postgres"]),
 ];
 
 /// A dev-dependency of everybody, so it may depend on everything and use every crate.
@@ -42,7 +43,7 @@ const ANYTHING: &[&str] = &["*"];
 
 /// Outside crates (a closing `*` stands for any ending) and the only folders that may use them.
 const RESTRICTED: [(&str, &[&str]); 10] = [
-    ("sqlx", &["eventlog", "projections", "adapters/vault", "slipstream"]),
+    ("sqlx", &["eventlog", "projections", "adapters/vault", "slipstream", "bench"]),
     ("reqwest", &["providers"]),
     ("axum", &["gateway"]),
     ("async-nats", &["adapters/nats"]),
@@ -50,7 +51,7 @@ const RESTRICTED: [(&str, &[&str]); 10] = [
     ("aws-sdk-*", &["adapters/s3", "adapters/secrets"]),
     ("aws-config", &["adapters/s3", "adapters/secrets"]),
     ("aes-gcm", &["adapters/vault"]),
-    ("clap", &["slipstream"]),
+    ("clap", &["slipstream", "bench"]),
     ("figment", &["slipstream"]),
 ];
 
