@@ -100,6 +100,7 @@ async fn talk(app: &Commands, number: usize, chats: usize) -> Result<()> {
         let request = PostRequest {
             actor: user,
             conversation: Place::New(app.new_conversation_id()),
+            generation_id: app.new_generation_id(),
             client_message_id: None,
             parent_message_id: None,
             attachment_ids: Vec::new(),
