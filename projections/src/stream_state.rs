@@ -92,7 +92,8 @@ pub enum StreamStateError {
 /// - Whatever `seed` or `append` has answered `Ok` for is what [`StreamState::read_after`] gives until the key is lost
 ///   or gone, in the order of `seq`, cut exactly. A key is given whole up to its top or not at all.
 /// - `append` takes output above the top only; a hole is the caller's fault and cannot be filled, only seeded over.
-/// - A key lives 24 hours after its last write, 10 minutes after [`StreamState::ended`].
+/// - A key lives 24 hours after its last write but for the newest 255 deltas (renewing may be spared for those), 10 minutes
+///   after [`StreamState::ended`].
 /// - A cursor lives two minutes after its last [`StreamState::put_cursor`]. Of any number of
 ///   [`StreamState::take_orphan`] at once, one gets it.
 #[async_trait]

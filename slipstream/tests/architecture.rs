@@ -9,7 +9,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate by its folder, and the folders of ours it may depend on.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("eventlog", &[]),
     ("commands", &["domain", "eventlog"]),
@@ -18,7 +18,9 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("workers", &["domain", "commands", "projections", "providers"]),
     ("gateway", &["domain", "commands", "projections"]),
     ("adapters/local", &["domain", "eventlog", "commands", "projections"]),
+    ("adapters/nats", &["domain", "eventlog", "commands"]),
     ("adapters/postgres", &[]),
+    ("adapters/redis", &["domain", "projections"]),
     (
         "slipstream",
         &[
@@ -30,7 +32,9 @@ const EDGES: [(&str, &[&str]); 12] = [
             "workers",
             "gateway",
             "adapters/local",
+            "adapters/nats",
             "adapters/postgres",
+            "adapters/redis",
         ],
     ),
     (TESTKIT, ANYTHING),

@@ -2,10 +2,12 @@
 //! law is broken.
 #![allow(clippy::expect_used, clippy::panic)] // a broken law is a failed test
 
+mod hints;
 mod job_queue;
 mod live_bus;
 mod stream_state;
 
-pub use job_queue::job_queue;
+pub use hints::hints;
+pub use job_queue::{QueueTimes, job_queue};
 pub use live_bus::live_bus;
 pub use stream_state::stream_state;

@@ -8,9 +8,11 @@ pub mod laws;
 pub mod replay;
 #[cfg(feature = "scripted")]
 mod scripted;
+pub mod servers;
 pub mod v1_client;
 
 pub use database::TestDatabase;
 #[cfg(feature = "scripted")]
 pub use scripted::{Line, ScriptedProvider};
+pub use servers::TestServer;
 pub use v1_client::V1Client;

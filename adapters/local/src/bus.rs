@@ -9,16 +9,6 @@ use slipstream_domain::GenerationId;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Messages kept for the slowest listener of a subject. Of a conversation more than a second of one reply's output (a
-/// message each 25 ms), about 3 KB; who falls further behind reads the stream state. Users and owners get a word now and
-/// then, and every idle socket pays for its user's subject.
-const fn backlog(subject: Subject) -> usize {
-    match subject {
-        Subject::Conversation(_) => 64,
-        Subject::User(_) | Subject::Owner(_) => 8,
-    }
-}
-
 /// A bus in memory. Subjects exist while somebody listens.
 #[derive(Debug, Default)]
 pub struct InProcessBus(Arc<Subjects>);
@@ -45,7 +35,7 @@ impl LiveBus for InProcessBus {
 
     async fn subscribe(&self, subject: Subject) -> Result<Box<dyn Subscription>, PortError> {
         let mut subjects = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let sender = subjects.entry(subject).or_insert_with(|| broadcast::Sender::new(backlog(subject)));
+        let sender = subjects.entry(subject).or_insert_with(|| broadcast::Sender::new(subject.backlog()));
         let messages = Some(sender.subscribe());
         Ok(Box::new(Listening { subject, messages, subjects: Arc::downgrade(&self.0) }))
     }

@@ -18,6 +18,19 @@ pub enum Subject {
     Owner(GenerationId),
 }
 
+impl Subject {
+    /// Messages kept for the slowest listener. Of a conversation more than a second of one reply's output (a message each
+    /// 25 ms), about 3 KB; who falls further behind reads the stream state. Users and owners get a word now and then, and
+    /// every idle socket pays for its user's subject.
+    #[must_use]
+    pub const fn backlog(self) -> usize {
+        match self {
+            Self::Conversation(_) => 64,
+            Self::User(_) | Self::Owner(_) => 8,
+        }
+    }
+}
+
 /// What is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LiveMessage {
@@ -71,7 +84,8 @@ pub enum BusEvent {
 /// The bus.
 ///
 /// Laws: a subscriber gets messages published on its subject after [`LiveBus::subscribe`] returned, in the order of each
-/// publisher, each at most once; a slow subscriber loses messages and is told so, and never holds up a publisher.
+/// publisher, each at most once; a slow subscriber loses messages and is told so, and never holds up a publisher. What is
+/// published while the bus is away is lost; when it is back, every subscriber is told that it may have lost something.
 #[async_trait]
 pub trait LiveBus: Send + Sync {
     /// Tells everybody who listens; nobody listening is no error.

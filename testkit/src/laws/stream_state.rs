@@ -1,7 +1,9 @@
 //! The laws of [`StreamState`].
 
 use slipstream_domain::run::merged;
-use slipstream_domain::{ConversationId, Epoch, GenerationId, Part, Run, Seq, Timestamp, UserId};
+use slipstream_domain::{
+    AttachmentId, ConversationId, Epoch, GenerationId, Part, Run, Seq, Timestamp, UserId,
+};
 use slipstream_projections::{CloseKind, CompatCursor, Output, StreamKey, StreamState, StreamStateError};
 use uuid::Uuid;
 
@@ -15,9 +17,12 @@ pub async fn stream_state<S: StreamState>(state: S) {
     a_key_that_is_not_there_is_lost_and_seeding_makes_it(&state).await;
     seeding_replaces_what_was_there(&state).await;
     epochs_and_generations_do_not_touch_each_other(&state).await;
+    every_part_comes_back_as_it_was(&state).await;
     what_has_ended_can_still_be_read(&state).await;
+    the_end_of_what_is_not_there_makes_nothing(&state).await;
     an_orphan_is_taken_once_and_the_oldest_first(&state).await;
     only_ones_own_gone_and_recent_sockets_are_orphans(&state).await;
+    of_many_takers_at_once_each_orphan_goes_to_one(&state).await;
 }
 
 fn key() -> StreamKey {
@@ -115,12 +120,36 @@ async fn what_has_ended_can_still_be_read<S: StreamState>(state: &S) {
     assert_eq!(runs_after(state, key, 8).await, Some(expected_after(8)));
 }
 
+async fn the_end_of_what_is_not_there_makes_nothing<S: StreamState>(state: &S) {
+    let key = key();
+    state.ended(key).await.expect("an end is taken");
+    assert_eq!(state.top(key).await.expect("the state answers"), None);
+}
+
+async fn every_part_comes_back_as_it_was<S: StreamState>(state: &S) {
+    let key = key();
+    let image = Run::image(Seq(4), AttachmentId::from_uuid(Uuid::from_u128(9)));
+    let outputs = [
+        Output { run: Run::delta(Seq(2), Part::Thinking, 5, "hm\n\0".into()), thinking_ms: Some(0) },
+        Output { run: Run::delta(Seq(3), Part::Text, 0, "{\"ü\"}".into()), thinking_ms: None },
+        Output { run: image, thinking_ms: Some(u64::MAX - 1) },
+    ];
+    state.seed(key, &outputs[..1]).await.expect("a seed is taken");
+    for output in &outputs[1..] {
+        state.append(key, output).await.expect("the next output is taken");
+    }
+    assert_eq!(
+        state.read_after(key, Seq::START).await.expect("the state answers").as_deref(),
+        Some(&outputs[..])
+    );
+}
+
 /// When the cursors of these laws are looked for, in milliseconds; so are the arguments of [`cursor`] and [`orphan`].
 const NOW: i64 = 1_000_000;
 
-fn cursor(user: u128, fingerprint: u8, closed: Option<CloseKind>, at: i64) -> CompatCursor {
+fn cursor(user: UserId, fingerprint: u8, closed: Option<CloseKind>, at: i64) -> CompatCursor {
     CompatCursor {
-        user: UserId::from_uuid(Uuid::from_u128(user)),
+        user,
         connection: Uuid::new_v4(),
         socket: Uuid::new_v4(),
         fingerprint: [fingerprint; 32],
@@ -130,6 +159,10 @@ fn cursor(user: u128, fingerprint: u8, closed: Option<CloseKind>, at: i64) -> Co
         closed,
         at: Timestamp::from_millis(at),
     }
+}
+
+fn user() -> UserId {
+    UserId::from_uuid(Uuid::new_v4())
 }
 
 /// The orphan of `whose` user and fingerprint, at most a minute old, with two seconds counting as silence.
@@ -146,26 +179,40 @@ async fn put<S: StreamState>(state: &S, cursor: CompatCursor) -> CompatCursor {
 }
 
 async fn an_orphan_is_taken_once_and_the_oldest_first<S: StreamState>(state: &S) {
-    let younger = put(state, cursor(1, 1, Some(CloseKind::Lost), NOW - 10)).await;
-    let older = put(state, cursor(1, 1, Some(CloseKind::Reload), NOW - 20)).await;
-    let silent = put(state, cursor(1, 1, None, NOW - 5_000)).await;
+    let user = user();
+    let younger = put(state, cursor(user, 1, Some(CloseKind::Lost), NOW - 10)).await;
+    let older = put(state, cursor(user, 1, Some(CloseKind::Reload), NOW - 20)).await;
+    let silent = put(state, cursor(user, 1, None, NOW - 5_000)).await;
     for expected in [Some(silent), Some(older), Some(younger), None] {
         assert_eq!(orphan(state, younger).await, expected);
     }
 }
 
 async fn only_ones_own_gone_and_recent_sockets_are_orphans<S: StreamState>(state: &S) {
-    let mine = put(state, cursor(2, 1, Some(CloseKind::Lost), NOW - 50_000)).await;
-    let others = put(state, cursor(3, 1, Some(CloseKind::Lost), NOW - 55_000)).await;
-    let elsewhere = put(state, cursor(2, 2, Some(CloseKind::Lost), NOW - 55_000)).await;
-    put(state, cursor(2, 1, None, NOW - 1_000)).await;
-    put(state, cursor(2, 1, Some(CloseKind::Lost), NOW - 61_000)).await;
-    let read_on = put(state, cursor(2, 1, Some(CloseKind::Lost), NOW - 58_000)).await;
+    let (me, other) = (user(), user());
+    let mine = put(state, cursor(me, 1, Some(CloseKind::Lost), NOW - 50_000)).await;
+    let others = put(state, cursor(other, 1, Some(CloseKind::Lost), NOW - 55_000)).await;
+    let elsewhere = put(state, cursor(me, 2, Some(CloseKind::Lost), NOW - 55_000)).await;
+    put(state, cursor(me, 1, None, NOW - 1_000)).await;
+    put(state, cursor(me, 1, Some(CloseKind::Lost), NOW - 61_000)).await;
+    let read_on = put(state, cursor(me, 1, Some(CloseKind::Lost), NOW - 58_000)).await;
     put(state, CompatCursor { closed: None, at: Timestamp::from_millis(NOW), ..read_on }).await;
-    let forgotten = put(state, cursor(2, 1, Some(CloseKind::Lost), NOW - 57_000)).await;
+    let forgotten = put(state, cursor(me, 1, Some(CloseKind::Lost), NOW - 57_000)).await;
     state.drop_cursor(forgotten.user, forgotten.connection).await.expect("a cursor is dropped");
     assert_eq!(orphan(state, mine).await, Some(mine));
     assert_eq!(orphan(state, mine).await, None);
     assert_eq!(orphan(state, others).await, Some(others));
     assert_eq!(orphan(state, elsewhere).await, Some(elsewhere));
+}
+
+async fn of_many_takers_at_once_each_orphan_goes_to_one<S: StreamState>(state: &S) {
+    let user = user();
+    let mut expected = Vec::new();
+    for age in 1..=3 {
+        expected.push(put(state, cursor(user, 1, Some(CloseKind::Lost), NOW - age)).await);
+    }
+    let takers = (0..8).map(|_| orphan(state, expected[0]));
+    let mut taken: Vec<_> = futures::future::join_all(takers).await.into_iter().flatten().collect();
+    taken.sort_by_key(|cursor| std::cmp::Reverse(cursor.at));
+    assert_eq!(taken, expected);
 }

@@ -5,12 +5,13 @@ use slipstream_testkit::laws;
 
 #[tokio::test(start_paused = true)]
 async fn the_queue_keeps_the_laws_of_a_job_queue() {
-    laws::job_queue(async || InProcessQueue::new()).await;
+    laws::job_queue(laws::QueueTimes::PROMISED, async || InProcessQueue::new()).await;
 }
 
 #[tokio::test]
 async fn the_bus_keeps_the_laws_of_a_live_bus() {
-    laws::live_bus(InProcessBus::new()).await;
+    let bus = InProcessBus::new();
+    laws::live_bus(&bus, &bus).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,153 @@
+//! Messages of the live bus as bytes: a version, then JSON. A process skips versions and messages it does not know, so
+//! that old and new ones can run beside each other while an installation is brought up to date.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use slipstream_commands::ports::LiveMessage;
+use slipstream_domain::{ConversationId, Epoch, GenerationId, Run, Seq, UserId};
+use uuid::Uuid;
+
+/// What the JSON below means. A change that readers of it would misunderstand needs the next number.
+const VERSION: u8 = 1;
+
+/// A message of version 1.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Version1<'a> {
+    Output {
+        #[serde(rename = "g")]
+        generation: GenerationId,
+        #[serde(rename = "e")]
+        epoch: Epoch,
+        #[serde(rename = "r")]
+        run: Cow<'a, Run>,
+        #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+        thinking_ms: Option<u64>,
+    },
+    Beat {
+        #[serde(rename = "g")]
+        generation: GenerationId,
+        #[serde(rename = "e")]
+        epoch: Epoch,
+        #[serde(rename = "s")]
+        seq: Seq,
+    },
+    Cancel {
+        #[serde(rename = "g")]
+        generation: GenerationId,
+    },
+    Typing {
+        #[serde(rename = "c")]
+        conversation: ConversationId,
+        #[serde(rename = "u")]
+        user: UserId,
+        #[serde(rename = "o")]
+        connection: Uuid,
+    },
+}
+
+/// Bytes that mean nothing to this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("version {0:?} of a message of the live bus is not known")]
+    Version(Option<u8>),
+    #[error("a message of the live bus cannot be read: {0}")]
+    Message(String),
+}
+
+pub(crate) fn encode(message: &LiveMessage) -> serde_json::Result<Bytes> {
+    let message = match message {
+        LiveMessage::Output { generation, epoch, run, thinking_ms } => Version1::Output {
+            generation: *generation,
+            epoch: *epoch,
+            run: Cow::Borrowed(run),
+            thinking_ms: *thinking_ms,
+        },
+        LiveMessage::Beat { generation, epoch, seq } => {
+            Version1::Beat { generation: *generation, epoch: *epoch, seq: *seq }
+        }
+        LiveMessage::Cancel { generation } => Version1::Cancel { generation: *generation },
+        LiveMessage::Typing { conversation, user, connection } => {
+            Version1::Typing { conversation: *conversation, user: *user, connection: *connection }
+        }
+    };
+    let mut bytes = vec![VERSION];
+    serde_json::to_writer(&mut bytes, &message)?;
+    Ok(bytes.into())
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<LiveMessage, Unreadable> {
+    let Some((&VERSION, json)) = bytes.split_first() else {
+        return Err(Unreadable::Version(bytes.first().copied()));
+    };
+    let unreadable = |error: &dyn std::fmt::Display| Unreadable::Message(error.to_string());
+    Ok(match serde_json::from_slice(json).map_err(|e| unreadable(&e))? {
+        Version1::Output { generation, epoch, run, thinking_ms } => {
+            run.check().map_err(|e| unreadable(&e))?;
+            LiveMessage::Output { generation, epoch, run: run.into_owned(), thinking_ms }
+        }
+        Version1::Beat { generation, epoch, seq } => LiveMessage::Beat { generation, epoch, seq },
+        Version1::Cancel { generation } => LiveMessage::Cancel { generation },
+        Version1::Typing { conversation, user, connection } => {
+            LiveMessage::Typing { conversation, user, connection }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use slipstream_domain::Part;
+
+    use super::*;
+
+    fn messages() -> [LiveMessage; 4] {
+        let (generation, epoch) = (GenerationId::from_uuid(Uuid::from_u128(1)), Epoch(2));
+        let run = Run::delta(Seq(3), Part::Text, 4, "é".into());
+        let (conversation, user) =
+            (ConversationId::from_uuid(Uuid::from_u128(5)), UserId::from_uuid(Uuid::from_u128(6)));
+        [
+            LiveMessage::Output { generation, epoch, run, thinking_ms: None },
+            LiveMessage::Beat { generation, epoch, seq: Seq(3) },
+            LiveMessage::Cancel { generation },
+            LiveMessage::Typing { conversation, user, connection: Uuid::from_u128(7) },
+        ]
+    }
+
+    #[test]
+    fn version_1_stays_as_it_is() {
+        let one = "00000000-0000-0000-0000-00000000000";
+        let golden = [
+            format!(
+                r#"{{"output":{{"g":"{one}1","e":2,"r":{{"from":3,"part":"text","startOffset":4,"ends":[2],"text":"é"}}}}}}"#
+            ),
+            format!(r#"{{"beat":{{"g":"{one}1","e":2,"s":3}}}}"#),
+            format!(r#"{{"cancel":{{"g":"{one}1"}}}}"#),
+            format!(r#"{{"typing":{{"c":"{one}5","u":"{one}6","o":"{one}7"}}}}"#),
+        ];
+        for (message, golden) in messages().iter().zip(golden) {
+            let bytes = encode(message).unwrap();
+            assert_eq!((bytes[0], std::str::from_utf8(&bytes[1..]).unwrap()), (1, golden.as_str()));
+            assert_eq!(decode(&bytes).as_ref(), Ok(message));
+        }
+    }
+
+    #[test]
+    fn what_a_newer_process_says_is_unreadable_and_no_more() {
+        assert_eq!(decode(b"\x02whatever"), Err(Unreadable::Version(Some(2))));
+        assert_eq!(decode(b""), Err(Unreadable::Version(None)));
+        for newer in [r#"{"dance":{}}"#, r#"{"beat":{}}"#, "{", "\u{0}"] {
+            let bytes = [b"\x01", newer.as_bytes()].concat();
+            assert!(matches!(decode(&bytes), Err(Unreadable::Message(_))), "{newer}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_breaks_its_own_rules_is_unreadable() {
+        let mut bytes = encode(&messages()[0]).unwrap().to_vec();
+        let ends = bytes.windows(3).position(|window| window == b"[2]").unwrap();
+        bytes[ends + 1] = b'1';
+        assert!(matches!(decode(&bytes), Err(Unreadable::Message(_))));
+    }
+}
