@@ -5,7 +5,7 @@
 //! | subject, below the installation's prefix | what | bytes |
 //! |---|---|---|
 //! | `<prefix>.jobs` (work-queue stream `<prefix>-jobs`, consumer `workers`) | jobs; `Nats-Msg-Id` is the job's id | `<generationId>:<attempt>` |
-//! | `<prefix>.live.<conversationId>`, `<prefix>.user.<userId>`, `<prefix>.owner.<generationId>` | the live bus | a version byte and JSON ([`wire`]) |
+//! | `<prefix>.live.<conversationId>`, `<prefix>.user.<userId>`, `<prefix>.owner.<generationId>` | the live bus | a version byte and JSON (`wire.rs`) |
 //! | `<prefix>.owner.<generationId>`, with a reply subject | are you there? the answer is empty | none |
 //! | `<prefix>.hint` | the log's hints | JSON |
 //!

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use slipstream_commands::ports::LiveMessage;
-use slipstream_domain::{ConversationId, Epoch, GenerationId, Run, Seq, UserId};
+use slipstream_domain::{ConversationId, Epoch, GenerationId, Run, Seq, Timestamp, UserId};
 use uuid::Uuid;
 
 /// What the JSON below means. A change that readers of it would misunderstand needs the next number.
@@ -25,6 +25,8 @@ enum Version1<'a> {
         run: Cow<'a, Run>,
         #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
         thinking_ms: Option<u64>,
+        #[serde(rename = "m")]
+        made_at: Timestamp,
     },
     Beat {
         #[serde(rename = "g")]
@@ -59,11 +61,12 @@ pub(crate) enum Unreadable {
 
 pub(crate) fn encode(message: &LiveMessage) -> serde_json::Result<Bytes> {
     let message = match message {
-        LiveMessage::Output { generation, epoch, run, thinking_ms } => Version1::Output {
+        LiveMessage::Output { generation, epoch, run, thinking_ms, made_at } => Version1::Output {
             generation: *generation,
             epoch: *epoch,
             run: Cow::Borrowed(run),
             thinking_ms: *thinking_ms,
+            made_at: *made_at,
         },
         LiveMessage::Beat { generation, epoch, seq } => {
             Version1::Beat { generation: *generation, epoch: *epoch, seq: *seq }
@@ -84,9 +87,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<LiveMessage, Unreadable> {
     };
     let unreadable = |error: &dyn std::fmt::Display| Unreadable::Message(error.to_string());
     Ok(match serde_json::from_slice(json).map_err(|e| unreadable(&e))? {
-        Version1::Output { generation, epoch, run, thinking_ms } => {
+        Version1::Output { generation, epoch, run, thinking_ms, made_at } => {
             run.check().map_err(|e| unreadable(&e))?;
-            LiveMessage::Output { generation, epoch, run: run.into_owned(), thinking_ms }
+            LiveMessage::Output { generation, epoch, run: run.into_owned(), thinking_ms, made_at }
         }
         Version1::Beat { generation, epoch, seq } => LiveMessage::Beat { generation, epoch, seq },
         Version1::Cancel { generation } => LiveMessage::Cancel { generation },
@@ -108,7 +111,13 @@ mod tests {
         let (conversation, user) =
             (ConversationId::from_uuid(Uuid::from_u128(5)), UserId::from_uuid(Uuid::from_u128(6)));
         [
-            LiveMessage::Output { generation, epoch, run, thinking_ms: None },
+            LiveMessage::Output {
+                generation,
+                epoch,
+                run,
+                thinking_ms: None,
+                made_at: Timestamp::from_micros(8),
+            },
             LiveMessage::Beat { generation, epoch, seq: Seq(3) },
             LiveMessage::Cancel { generation },
             LiveMessage::Typing { conversation, user, connection: Uuid::from_u128(7) },
@@ -120,7 +129,7 @@ mod tests {
         let one = "00000000-0000-0000-0000-00000000000";
         let golden = [
             format!(
-                r#"{{"output":{{"g":"{one}1","e":2,"r":{{"from":3,"part":"text","startOffset":4,"ends":[2],"text":"é"}}}}}}"#
+                r#"{{"output":{{"g":"{one}1","e":2,"r":{{"from":3,"part":"text","startOffset":4,"ends":[2],"text":"é"}},"m":8}}}}"#
             ),
             format!(r#"{{"beat":{{"g":"{one}1","e":2,"s":3}}}}"#),
             format!(r#"{{"cancel":{{"g":"{one}1"}}}}"#),

@@ -4,7 +4,7 @@
 //!
 //! | key | type | what | lives |
 //! |---|---|---|---|
-//! | `stream:state:{<generationId>}:<epoch>` | stream | one owner's output; ids `<lastSeq>-0`, one field `o` ([`entry`]) | 24 h, 10 min after the end |
+//! | `stream:state:{<generationId>}:<epoch>` | stream | one owner's output; ids `<lastSeq>-0`, one field `o` (`entry.rs`) | 24 h, 10 min after the end |
 //! | `stream:cursors:{<userId>}` | set | the connections of a user that have a cursor | 2 min |
 //! | `stream:cursor:{<userId>}:<connection>` | string | a [`CompatCursor`](slipstream_projections::CompatCursor) as JSON | 2 min |
 //!
