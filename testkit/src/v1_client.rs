@@ -51,8 +51,12 @@ impl V1Client {
             self.others.push(frame.clone());
             return Ok(None);
         };
-        if kind == "ack" || kind == "typing" {
-            // An ack is no version that is known: the events before it may still be on their way.
+        if kind == "ack"
+            || kind == "typing"
+            || kind.starts_with("conversation:") && frame["version"].is_null()
+        {
+            // An ack is no version that is known: the events before it may still be on their way. News of the list of
+            // conversations has none.
             self.others.push(frame.clone());
             return Ok(None);
         }
@@ -105,8 +109,12 @@ impl Conversation {
     fn take(&mut self, kind: &str, frame: &Value) -> Result<bool, String> {
         match kind {
             "caught_up" => {
-                self.version = self.version.max(number(frame, "version")?);
-                self.resuming = false;
+                // Of an answer that came before what was asked last, it says nothing.
+                let whole = self.version == number::<i64>(frame, "version")?;
+                if !whole && !self.resuming {
+                    return Err(format!("the client has version {}", self.version));
+                }
+                self.resuming &= !whole;
             }
             "stream:resumed" => {
                 let reply = self.replies.entry(text(frame, "generationId")?).or_default();
@@ -122,11 +130,12 @@ impl Conversation {
             }
             _ => {
                 let version = number(frame, "version")?;
-                // The user's list of conversations tells some events beside the conversation itself.
-                if version > self.version {
+                // Nothing is told of a deleted conversation but that it is.
+                if version == self.version + 1 || kind == "conversation:deleted" {
                     self.version = version;
                     self.events.push(frame.clone());
                 }
+                return Ok(version > self.version);
             }
         }
         Ok(false)

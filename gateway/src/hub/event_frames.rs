@@ -53,8 +53,20 @@ pub(super) fn event_frame(id: ConversationId, event: &Versioned, next: Option<&V
     }
 }
 
+/// The frame that tells an event to whoever does not follow its conversation: without its version.
+pub(super) fn list_frame(id: ConversationId, event: &Versioned) -> ServerFrame {
+    let mut frame = event_frame(id, event, None);
+    // Nothing else is told of a list.
+    if let ServerFrame::ConversationCreated(of) | ServerFrame::ConversationDeleted(of) = &mut frame {
+        of.version = None;
+    } else if let ServerFrame::TitleUpdated(of) = &mut frame {
+        of.version = None;
+    }
+    frame
+}
+
 fn of<T>(conversation_id: ConversationId, version: i64, what: T) -> OfConversation<T> {
-    OfConversation { conversation_id, version, what }
+    OfConversation { conversation_id, version: Some(version), what }
 }
 
 fn posted(message: &event::UserMessagePosted, next: Option<&Versioned>) -> MessagePosted {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::end_frames::ordered_end;
-use super::listening::{Heard, Listening};
+use super::listening::{Heard, Listening, RETRY};
 use super::news::Signal;
 use super::ordered_reply::Facts;
 use super::reader::{Piece, Reader, frames_of};
@@ -103,9 +103,10 @@ impl FollowReply {
         }
         let mut heard_at = Instant::now();
         loop {
+            let look_every = if self.listening.is_live() { self.shared.settings.look_every } else { RETRY };
             let heard = tokio::select! {
                 heard = self.listening.next() => Some(heard),
-                () = sleep_until(heard_at + self.shared.settings.look_every) => None,
+                () = sleep_until(heard_at + look_every) => None,
             };
             heard_at = Instant::now();
             let look = match heard {
@@ -140,7 +141,11 @@ impl FollowReply {
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, generation = %self.facts.generation, "a reply cannot be read");
-                Ok(false)
+                match error {
+                    QueryError::Unavailable(_) => Ok(false),
+                    // Asking again would not help; the client learns it when it comes back.
+                    QueryError::Unreadable(_) => Err(Gone),
+                }
             }
         }
     }

@@ -1,10 +1,15 @@
 //! Everything about a conversation that may change while one reads it: its output on the bus, its events in the log.
 
+use std::time::Duration;
+
 use slipstream_commands::ports::{BusEvent, Subject, Subscription};
 use slipstream_domain::ConversationId;
 
 use super::news::{Signal, Watch};
 use crate::shared::Shared;
+
+/// How often the log is asked while it does not answer, or while the bus is not heard.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// The gate of a reader: taken before anything is asked of the conversation, so that nothing is missed, and bounded: what
 /// it loses while it is not read, it says ([`BusEvent::Lagged`], [`Signal::Look`]).

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use slipstream_commands::ports::LiveMessage;
-use slipstream_domain::{ConversationId, Epoch, GenerationId, MessageId, Timestamp};
+use slipstream_domain::{ConversationId, Epoch, GenerationId, MessageId, Seq, Timestamp};
 use slipstream_projections::{GenerationLog, QueryError, Transcript, Waited, generation_log, wait_for};
 
 use super::chat::head_of;
@@ -98,9 +98,9 @@ impl Facts {
 }
 
 impl OrderedReply {
-    pub(super) fn new(facts: Facts, tiers: &Tiers, stands: &Stands, socket: &Socket) -> Self {
-        let reader = Reader::new(tiers.clone(), facts.generation, stands.viewer);
-        let reply = facts.ordered(stands.viewer.epoch());
+    pub(super) fn new(facts: Facts, tiers: &Tiers, viewer: Viewer, socket: &Socket) -> Self {
+        let reader = Reader::new(tiers.clone(), facts.generation, viewer);
+        let reply = facts.ordered(viewer.epoch());
         Self { facts, reader, reply, conflated: false, live: socket.subscriptions.live_reply() }
     }
 
@@ -144,7 +144,7 @@ impl OrderedReply {
         socket.room().await;
         let missing = match told {
             Some(told) => self.reader.take_in(told).await,
-            None => self.reader.catch_up(self.reader.viewer().epoch()).await,
+            None => self.reader.catch_up(self.reader.viewer().epoch(), Seq::START).await,
         };
         self.conflated = false;
         for piece in missing {

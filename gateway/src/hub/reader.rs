@@ -67,7 +67,7 @@ impl Reader {
             {
                 let (mut pieces, mut step) = (Vec::new(), self.viewer.take(*epoch, run.clone()));
                 if matches!(step, Step::Gap | Step::NewEpoch) {
-                    pieces = self.catch_up(*epoch).await;
+                    pieces = self.catch_up(*epoch, Seq(run.from.0.saturating_sub(1))).await;
                     step = self.viewer.take(*epoch, run.clone());
                 }
                 if let Step::Next(run) = step {
@@ -79,7 +79,7 @@ impl Reader {
             LiveMessage::Beat { generation, epoch, seq }
                 if *generation == self.generation && self.viewer.is_behind(*epoch, *seq) =>
             {
-                self.catch_up(*epoch).await
+                self.catch_up(*epoch, *seq).await
             }
             LiveMessage::Output { .. }
             | LiveMessage::Beat { .. }
@@ -88,10 +88,12 @@ impl Reader {
         }
     }
 
-    /// What is missing, as far as it can be found now. `heard` is the newest epoch heard of.
-    pub(crate) async fn catch_up(&mut self, heard: Epoch) -> Vec<Piece> {
+    /// What is missing, as far as it can be found now. `heard` is the newest epoch heard of, `awaited` the newest delta.
+    pub(crate) async fn catch_up(&mut self, heard: Epoch, awaited: Seq) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        if let Err(error) = self.tiers.fill(self.generation, heard, &mut self.viewer, &mut pieces).await {
+        if let Err(error) =
+            self.tiers.fill(self.generation, (heard, awaited), &mut self.viewer, &mut pieces).await
+        {
             tracing::warn!(error = &error as &dyn std::error::Error, generation = %self.generation, "output is missing");
         }
         pieces

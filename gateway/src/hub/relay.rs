@@ -6,7 +6,7 @@ use slipstream_commands::ports::{BusEvent, LiveMessage, Subject, Subscription};
 use slipstream_domain::{ConversationId, UserId};
 use slipstream_projections::conversation_events;
 
-use super::event_frames::event_frame;
+use super::event_frames::list_frame;
 use super::news::{Listed, Watch};
 use crate::protocol::ServerFrame;
 use crate::shared::Shared;
@@ -67,7 +67,7 @@ async fn tell_listed(shared: &Shared, socket: &Socket, listed: Listed) {
         Ok(events) => {
             if let Some(event) = events.iter().find(|event| event.version == version) {
                 socket.room().await;
-                socket.frame(&event_frame(conversation, event, None));
+                socket.frame(&list_frame(conversation, event));
             }
         }
         Err(error) => {

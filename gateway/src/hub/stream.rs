@@ -123,7 +123,7 @@ impl Stream {
                 }
             }
             BusEvent::Lagged => {
-                let missing = self.reader.catch_up(self.reader.viewer().epoch()).await;
+                let missing = self.reader.catch_up(self.reader.viewer().epoch(), Seq::START).await;
                 self.send_all(&missing).await;
             }
         }

@@ -123,6 +123,7 @@ async fn answer(
     let openings = openings(shared, socket, &told, &wish).await?;
     let mut replies = Vec::new();
     for opening in openings {
+        socket.room().await;
         socket.frame(&ServerFrame::StreamResumed(opening.resumed));
         replies.extend(opening.follows);
     }
@@ -135,14 +136,20 @@ async fn answer(
             under_way.push(reply);
         }
     }
-    for (n, event) in told.events.iter().enumerate().filter(|(_, event)| event.version > after) {
+    // What was said in a conversation that is deleted is told no more.
+    let is_told = |event: &Versioned| {
+        event.version > after
+            && (!told.deleted || matches!(event.event, ConversationEvent::ConversationDeleted(_)))
+    };
+    for (n, event) in told.events.iter().enumerate().filter(|(_, event)| is_told(event)) {
         socket.room().await;
         socket.frame(&event_frame(conversation, event, told.events.get(n + 1)));
     }
     let version = told.version();
+    socket.room().await;
     socket.frame(&ServerFrame::CaughtUp(OfConversation {
         conversation_id: conversation,
-        version,
+        version: Some(version),
         what: Nothing {},
     }));
     Ok(Subscription::new(shared, socket, ticket, conversation, listening, &told, under_way))
@@ -251,7 +258,7 @@ async fn opening(
     let ended = version_of_end(&told.events, id);
     Ok(stands(&log, has.map(|has| (has.epoch, has.seq)), ended.is_some()).map(|stands| {
         let resumed = facts.resumed(&stands, now);
-        let reply = OrderedReply::new(facts, &shared.tiers, &stands, socket);
+        let reply = OrderedReply::new(facts, &shared.tiers, stands.viewer, socket);
         Opening { resumed, follows: Some(Follows { reply, ended }) }
     }))
 }

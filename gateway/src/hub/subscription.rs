@@ -3,25 +3,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use slipstream_commands::ports::{BusEvent, LiveMessage};
 use slipstream_domain::event::ConversationEvent;
-use slipstream_domain::{ConversationId, GenerationId};
+use slipstream_domain::{ConversationId, Epoch, GenerationId, Seq};
 use slipstream_projections::{ConversationLog, QueryError, Versioned, conversation_events, generation_log};
 use tokio::time::{Instant, sleep_until};
 
 use super::event_frames::event_frame;
-use super::listening::{Heard, Listening};
+use super::listening::{Heard, Listening, RETRY};
 use super::news::Signal;
 use super::ordered_reply::{Facts, OrderedReply};
-use super::standing::stands;
+use super::viewer::Viewer;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::socket::{Socket, Ticket};
 
-/// How often the log is asked while it does not answer, or while the bus is not heard.
-const RETRY: Duration = Duration::from_secs(1);
 /// Generations remembered as none of ours, or ours no more: a replaced owner may go on to tell of one.
 const FORGOTTEN: usize = 4;
 
@@ -220,10 +217,8 @@ impl Subscription {
         }
         let log = generation_log(&self.shared.tiers.log, id).await?;
         let facts = Facts::of(&log, self.conversation, id, self.title.clone());
-        // Who has nothing of it cannot have too much.
-        let stands = stands(&log, None, false).ok();
-        Ok(facts
-            .zip(stands)
-            .map(|(facts, stands)| OrderedReply::new(facts, &self.shared.tiers, &stands, &self.socket)))
+        // In the first epoch, which needs no word; a later one is announced when it is read.
+        let viewer = Viewer::at(Epoch::FIRST, Seq::START);
+        Ok(facts.map(|facts| OrderedReply::new(facts, &self.shared.tiers, viewer, &self.socket)))
     }
 }

@@ -40,7 +40,8 @@ impl Missing {
 
 impl Tiers {
     /// What `viewer` is missing, as far as it can be found now; the viewer stands after it then. `heard` is the newest
-    /// epoch heard of: when it is not the viewer's, the log is asked first how much of the viewer's text holds.
+    /// epoch heard of: when it is not the viewer's, the log is asked first how much of the viewer's text holds. `awaited` is a delta that is
+    /// known to be there: a stream state that does not reach it is behind, and the log is asked.
     ///
     /// # Errors
     /// The log was needed and did not answer. The viewer stands where it stood, or after what the stream state gave,
@@ -48,11 +49,12 @@ impl Tiers {
     pub(super) async fn fill(
         &self,
         id: GenerationId,
-        heard: Epoch,
+        (heard, awaited): (Epoch, Seq),
         viewer: &mut Viewer,
         pieces: &mut Vec<Piece>,
     ) -> Result<(), QueryError> {
-        if heard <= viewer.epoch() && self.fill_hot(id, viewer, pieces).await {
+        let hot = heard <= viewer.epoch() && self.fill_hot(id, viewer, pieces).await;
+        if hot && viewer.seq() >= awaited {
             return Ok(());
         }
         let told = generation_log(&self.log, id).await?;

@@ -199,8 +199,10 @@ pub struct StreamResumed {
 pub struct OfConversation<T> {
     /// Where.
     pub conversation_id: ConversationId,
-    /// The version that the event makes.
-    pub version: i64,
+    /// The version that the event makes; absent where it is news of the list of conversations: whoever does not follow the
+    /// conversation is not told all of its versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
     /// What happened.
     #[serde(flatten)]
     pub what: T,

@@ -1,5 +1,6 @@
 //! From a frame to what is done about it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use slipstream_domain::UserId;
@@ -59,10 +60,12 @@ async fn carry_out(session: &Session, frame: ClientFrame) {
         },
         ClientFrame::Edit(frame) => return ask(session, Ask::Edit(frame)).await,
         ClientFrame::Regenerate(frame) => return ask(session, Ask::Regenerate(frame)).await,
-        ClientFrame::ChooseLeaf(on) => Box::pin(hub::choose(shared, socket, on)).await,
-        ClientFrame::Rate(rate) => Box::pin(hub::rate(shared, socket, rate)).await,
-        ClientFrame::Cancel(target) => Box::pin(hub::cancel(shared, socket, target)).await,
-        ClientFrame::Subscribe(wish) => Box::pin(hub::subscribe(shared, socket, wish.into())).await,
+        ClientFrame::ChooseLeaf(on) => unread(session, Box::pin(hub::choose(shared, socket, on))).await,
+        ClientFrame::Rate(rate) => unread(session, Box::pin(hub::rate(shared, socket, rate))).await,
+        ClientFrame::Cancel(target) => unread(session, Box::pin(hub::cancel(shared, socket, target))).await,
+        ClientFrame::Subscribe(wish) => {
+            unread(session, Box::pin(hub::subscribe(shared, socket, wish.into()))).await
+        }
         ClientFrame::Unsubscribe(conversation) => return socket.subscriptions.end(conversation).await,
         ClientFrame::Typing(conversation) => return hub::typing(shared, socket, conversation).await,
         ClientFrame::Ping => return socket.frame(&ServerFrame::Pong { user_id: socket.user }),
@@ -87,7 +90,8 @@ async fn chat(session: &Session, frame: ChatFrame) {
     } else if let Some(permit) = socket.permit() {
         let (posting, posted) = oneshot::channel();
         shared.tasks.spawn(hub::chat(shared.clone(), socket.clone(), frame, permit, posting));
-        return await_reading(session, posted).await;
+        // Its end is dropped then.
+        return drop(unread(session, posted).await);
     } else {
         let most = shared.settings.max_in_flight;
         Refusal::new(ErrorCode::RateLimited, format!("at most {most} replies at once on one connection"))
@@ -100,7 +104,7 @@ async fn chat(session: &Session, frame: ChatFrame) {
 /// socket ends meanwhile.
 async fn ask(session: &Session, wish: Ask) {
     let (shared, socket) = (session.shared.clone(), session.socket.clone());
-    let (posting, posted) = oneshot::channel();
+    let (posting, posted) = oneshot::channel::<()>();
     // A drain waits for it, so that what was posted is acknowledged.
     let permit = socket.permit();
     session.shared.tasks.spawn(async move {
@@ -110,13 +114,17 @@ async fn ask(session: &Session, wish: Ask) {
             socket.refuse(request_id, refusal);
         }
     });
-    await_reading(session, posted).await;
+    drop(unread(session, posted).await);
 }
 
-/// Waits until the other end is dropped. Nothing is read meanwhile, so an unread pong is not held against the client.
-async fn await_reading(session: &Session, mut posted: oneshot::Receiver<()>) {
-    while timeout(SIGN_OF_LIFE, &mut posted).await.is_err() {
-        session.socket.pulse.alive();
+/// Waits. Nothing is read meanwhile, so an unread pong is not held against the client.
+async fn unread<T>(session: &Session, what: impl Future<Output = T>) -> T {
+    let mut what = pin!(what);
+    loop {
+        match timeout(SIGN_OF_LIFE, &mut what).await {
+            Ok(done) => return done,
+            Err(_) => session.socket.pulse.alive(),
+        }
     }
 }
 

@@ -301,12 +301,13 @@ impl Queue {
 }
 
 impl Item {
+    /// What it counts for. A frame that is larger than the soft limit alone counts as much: it is put when there is room,
+    /// one after another, and must not end a socket whose client reads.
     fn weight(&self) -> usize {
-        ITEM_BYTES
-            + match self {
-                Self::Frame { json, .. } => json.len(),
-                Self::Delta(delta) => delta.text.len(),
-            }
+        match self {
+            Self::Frame { json, .. } => (ITEM_BYTES + json.len()).min(SOFT_BYTES),
+            Self::Delta(delta) => ITEM_BYTES + delta.text.len(),
+        }
     }
 }
 

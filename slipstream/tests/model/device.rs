@@ -54,6 +54,7 @@ pub(crate) async fn converse(
             client: V1Client::default(),
             socket: None,
             known: &known,
+            news: known.subscribe(),
             asks: if device == 0 { &conversation.replies } else { &[] },
             replies: conversation.replies.len(),
             acts: acts.iter().copied().collect(),
@@ -78,6 +79,8 @@ struct Device<'a> {
     client: V1Client,
     socket: Option<WebSocketStream<MaybeTlsStream<TcpStream>>>,
     known: &'a watch::Sender<Known>,
+    /// Tells a device that only looks on what the others have learned.
+    news: watch::Receiver<Known>,
     /// What it asks: nothing when it only looks on.
     asks: &'a [Reply],
     /// How many replies the conversation has.
@@ -205,7 +208,6 @@ impl Device<'_> {
 
     /// The next frame; `None` when the connection is gone, or has nothing for a long time.
     async fn frame(&mut self) -> Option<Value> {
-        let mut known = self.known.subscribe();
         loop {
             let socket = self.socket.as_mut()?;
             tokio::select! {
@@ -215,7 +217,7 @@ impl Device<'_> {
                     Some(Ok(_) | Err(_)) | None => return None,
                 },
                 // Another device has learned what this one does not know yet.
-                changed = known.changed(), if self.asks.is_empty() => {
+                changed = self.news.changed(), if self.asks.is_empty() => {
                     changed.ok()?;
                     self.subscribe().await;
                 }

@@ -100,12 +100,10 @@ impl Reply {
     pub(super) fn chunk(&mut self, frame: &Value) -> Result<bool, String> {
         let (epoch, seq, count): (u32, u64, u64) =
             (number(frame, "epoch")?, number(frame, "seq")?, number(frame, "count")?);
-        if self.epoch == 0 {
-            self.epoch = epoch;
-        }
-        if epoch > self.epoch {
+        if epoch > self.epoch() {
             return Err(format!("epoch {epoch} without a reset from {}", self.epoch));
         }
+        self.epoch = self.epoch();
         if epoch < self.epoch || seq <= self.seq {
             return Ok(false);
         }

@@ -30,7 +30,7 @@ fn message(n: u128) -> MessageId {
 }
 
 fn event<T>(what: T) -> OfConversation<T> {
-    OfConversation { conversation_id: conversation(), version: 7, what }
+    OfConversation { conversation_id: conversation(), version: Some(7), what }
 }
 
 fn head() -> Arc<ChatHead> {
