@@ -15,6 +15,7 @@ use crate::subcommands::projections_retry::RetryOptions;
 use crate::subcommands::projections_status::StatusOptions;
 use crate::subcommands::replay::ReplayOptions;
 use crate::subcommands::serve::ServeOptions;
+use crate::subcommands::{dev, doctor, log_tail, projections_retry, replay, serve};
 
 /// A self-hosted backend for multi-provider AI chat.
 ///
@@ -48,12 +49,15 @@ Exit codes: 0 all went well, 1 it failed, 2 the command line or a setting is wro
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything in this one process, ready to be tried out.
+    #[command(long_about = dev::ABOUT)]
     Dev(DevOptions),
     /// Run the service, or some roles of it.
+    #[command(long_about = serve::ABOUT)]
     Serve(ServeOptions),
     /// Bring the database's schema up to date. Safe to run at any time, from several processes at once.
     Migrate(DatabaseOptions),
     /// Tell the whole story of a conversation, as an auditor reads it.
+    #[command(long_about = replay::ABOUT)]
     Replay(ReplayOptions),
     /// Look at the event log.
     #[command(subcommand)]
@@ -62,6 +66,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Projections(ProjectionsCommand),
     /// Check everything the service needs, and say what to do where something is wrong.
+    #[command(long_about = doctor::ABOUT)]
     Doctor(DoctorOptions),
     /// Look at the settings.
     #[command(subcommand)]
@@ -74,6 +79,7 @@ pub(crate) enum LogCommand {
     /// Check every event, hash and link of the log; say what is wrong and where. Exit code 1 when anything is.
     Verify(VerifyOptions),
     /// Print the newest events, and go on as they come.
+    #[command(long_about = log_tail::ABOUT)]
     Tail(TailOptions),
 }
 
@@ -83,6 +89,7 @@ pub(crate) enum ProjectionsCommand {
     /// Say how far each read model is, who runs it, and what it has set aside.
     Status(StatusOptions),
     /// Ask for another try at what a read model has set aside.
+    #[command(long_about = projections_retry::ABOUT)]
     Retry(RetryOptions),
 }
 
@@ -100,5 +107,22 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_teaches_what_there_is_to_know() {
+        let help = |path: &[&str]| {
+            let mut command = super::Cli::command();
+            for name in path {
+                command = command.find_subcommand(name).unwrap().clone();
+            }
+            command.render_long_help().to_string()
+        };
+        assert!(help(&["replay"]).contains("milliseconds"), "{}", help(&["replay"]));
+        assert!(help(&["doctor"]).contains("Changes nothing"));
+        assert!(help(&["serve"]).contains("roles"));
+        for path in [&["dev"][..], &["log", "tail"], &["projections", "retry"]] {
+            assert!(help(path).contains("Examples:"), "{path:?}");
+        }
     }
 }

@@ -171,9 +171,21 @@ fn effective(layered: &Figment, key: &'static str, kind: Kind) -> Effective {
     let place = layered.find_metadata(key).filter(|place| place.source.is_none());
     Effective {
         key,
-        value: value.map(|value| if kind == Kind::Secret { REDACTED.into() } else { value }),
+        value: value
+            .map(|value| if kind == Kind::Secret { REDACTED.into() } else { without_password(value) }),
         place: place.map(|place| place.name.to_string()),
     }
+}
+
+/// A URL without what it says between `//` and `@`; anything else as it is.
+fn without_password(value: serde_json::Value) -> serde_json::Value {
+    let hidden = value.as_str().and_then(|text| {
+        let (scheme, rest) = text.split_once("://")?;
+        let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let at = rest[..host].rfind('@')?;
+        Some(format!("{scheme}://{REDACTED}{}", &rest[at..]))
+    });
+    hidden.map_or(value, Into::into)
 }
 
 /// `None` for a value that is not set.

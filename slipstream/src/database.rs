@@ -68,11 +68,17 @@ impl Place {
     /// For those who have nothing to do in a folder that is not there, and should not make it.
     ///
     /// # Errors
-    /// It is a folder that does not exist.
+    /// It is a folder without a database.
     pub(crate) fn must_exist(&self) -> anyhow::Result<()> {
         match self {
-            Self::Folder(folder) if !folder.exists() => {
-                bail!("there is no data folder {}; `slipstream dev` makes one", folder.display())
+            Self::Folder(folder) if folder.exists() && !folder.is_dir() => {
+                bail!("{} is not a folder", folder.display())
+            }
+            Self::Folder(folder) if !folder.join("postgres/PG_VERSION").exists() => {
+                bail!(
+                    "there is no data folder with a database at {}; `slipstream dev` makes one",
+                    folder.display()
+                )
             }
             Self::Folder(_) | Self::Server(_) => Ok(()),
         }

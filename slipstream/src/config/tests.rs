@@ -146,6 +146,9 @@ fn a_named_file_must_be_there() {
 fn a_secret_is_not_printed() {
     let config = read(&[("OPENAI_API_KEY", "sk-planted"), ("DATABASE_URL", "postgres://u:planted@h/d")]);
     assert!(!format!("{config:?}").contains("planted"));
+    let config = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:planted@collector:4318/x@y")]);
+    let shown = config.effective.iter().find(|setting| setting.key == "telemetry.otlp_endpoint").unwrap();
+    assert_eq!(shown.value, Some("http://[redacted]@collector:4318/x@y".into()));
 }
 
 #[cfg(unix)]

@@ -12,7 +12,7 @@ use crate::wiring::Role;
 
 /// How to run.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct DevOptions {
     /// The address to listen on. Otherwise the setting `server.listen`, which is 127.0.0.1:4000 by default.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -21,7 +21,7 @@ pub(crate) struct DevOptions {
     pub(crate) database: DatabaseOptions,
 }
 
-const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Run everything in this one process, ready to be tried out.
 
 Needs nothing but PostgreSQL's programs on the machine: a private server runs in the data folder. Clients connect to

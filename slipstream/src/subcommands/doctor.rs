@@ -16,7 +16,7 @@ use crate::visit::{self, Visit};
 
 /// How to answer.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct DoctorOptions {
     /// Answer as one JSON array.
     #[arg(long)]
@@ -25,7 +25,7 @@ pub(crate) struct DoctorOptions {
     pub(crate) database: DatabaseOptions,
 }
 
-const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Check everything the service needs, and say what to do where something is wrong.
 
 PostgreSQL and its settings, the data folder and its disk, the schema, the end of the log, the read models, the providers'

@@ -14,7 +14,7 @@ use crate::visit;
 
 /// Which events.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct TailOptions {
     /// Begin at this position.
     #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
@@ -32,7 +32,7 @@ pub(crate) struct TailOptions {
     pub(crate) database: DatabaseOptions,
 }
 
-const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Print the newest events of the log, and go on as they come.
 
 Shows envelopes: when, where, what kind, of whom. What people and models said is personal and not shown here; `slipstream

@@ -17,11 +17,12 @@ use crate::visit;
 
 /// What to retry.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct RetryOptions {
     /// The read model, as `slipstream projections status` names it.
     name: String,
     /// The conversation that is parked; all that are when none is named.
+    #[arg(value_name = "CONVERSATION")]
     correlation: Option<Uuid>,
     /// Wait until it was tried, at most a minute. Exit code 1 when something is parked again, or nobody has tried.
     #[arg(long)]
@@ -30,7 +31,7 @@ pub(crate) struct RetryOptions {
     pub(crate) database: DatabaseOptions,
 }
 
-const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Ask for another try at what a read model has set aside.
 
 The process that runs the read model looks for such requests once a second. It reads the conversation again from the event

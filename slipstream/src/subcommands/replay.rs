@@ -20,7 +20,7 @@ use story::Story;
 
 /// Which conversation, and how to tell it.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct ReplayOptions {
     /// The conversation's id.
     conversation: Uuid,
@@ -34,7 +34,7 @@ pub(crate) struct ReplayOptions {
     pub(crate) database: DatabaseOptions,
 }
 
-const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Tell the whole story of a conversation, as an auditor reads it.
 
 Who said what and when, which model was asked with which parameters, what was streamed when, what was stopped, taken over

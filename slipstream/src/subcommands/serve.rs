@@ -30,7 +30,7 @@ const WRITING_DOWN: Duration = Duration::from_secs(12);
 
 /// How to serve.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct ServeOptions {
     /// What this process does, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLES", default_values = ["gateway", "worker", "projector"])]
@@ -42,7 +42,7 @@ pub(crate) struct ServeOptions {
     pub(crate) database: DatabaseOptions,
 }
 
-const ABOUT: &str = "\
+pub(crate) const ABOUT: &str = "\
 Run the service, or some roles of it.
 
 The gateway talks to clients, the worker makes replies, the projector fills the read models. In this version they share
@@ -91,6 +91,10 @@ pub(crate) async fn start(config: Config, service: Service) -> anyhow::Result<Ex
         .map_err(|error| Usage(format!("{error:#}")))?;
     let listener = bind(service.listen).await?;
     let place = Place::of(&config, &service.database)?;
+    if let Place::Server(_) = place {
+        // Before anything is done to it; a folder makes its own.
+        pepper(&config, &place)?;
+    }
     let mut database = Database::own(&config, &place, CONNECTIONS).await?;
     let served = serve(&config, &place, &service.roles, vendors, &mut database, listener, &mut stop).await;
     let closed = database.close().await;

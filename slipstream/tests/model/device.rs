@@ -105,7 +105,7 @@ impl Device<'_> {
             }
             self.act().await;
             match self.frame().await {
-                Some(frame) => self.take(&frame).await?,
+                Some(frame) => self.take(frame).await?,
                 None => self.disconnect(),
             }
         }
@@ -207,12 +207,12 @@ impl Device<'_> {
     }
 
     /// The next frame; `None` when the connection is gone, or has nothing for a long time.
-    async fn frame(&mut self) -> Option<Value> {
+    async fn frame(&mut self) -> Option<String> {
         loop {
             let socket = self.socket.as_mut()?;
             tokio::select! {
                 message = socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).ok(),
+                    Some(Ok(Message::Text(text))) => return Some(text.to_string()),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(_) | Err(_)) | None => return None,
                 },
@@ -226,16 +226,19 @@ impl Device<'_> {
         }
     }
 
-    async fn take(&mut self, frame: &Value) -> Result<(), String> {
-        self.note(format!("< {frame}"));
+    async fn take(&mut self, text: String) -> Result<(), String> {
+        let frame = serde_json::from_str(&text).map_err(|error| self.failed(&format!("{error}: {text}")))?;
+        self.note(text);
         self.frames += 1;
-        let answer = self.client.take(frame).map_err(|violation| self.failed(&violation.to_string()))?;
+        let answer = self.client.take(&frame).map_err(|violation| self.failed(&violation.to_string()))?;
         if let Some(answer) = answer {
             self.send(answer).await;
         }
         for other in self.client.take_others() {
             match other["type"].as_str() {
                 Some("ack") => self.acknowledged(&other).await?,
+                // A gateway that drains; the next one takes it.
+                Some("error") if other["code"] == "unavailable" => self.disconnect(),
                 Some("error") => return Err(self.failed("it was refused")),
                 _ => {}
             }

@@ -102,7 +102,7 @@ fn any_break() -> impl Strategy<Value = Break> {
 }
 
 fn conversation() -> impl Strategy<Value = Conversation> {
-    let reply = (0_usize..4, 1_usize..16, 1_usize..40, 10_u64..90)
+    let reply = (0_usize..3, 1_usize..12, 1_usize..40, 10_u64..90)
         .prop_map(|(thinking, chunks, bytes, delay_ms)| Reply { thinking, chunks, bytes, delay_ms });
     let device = proptest::collection::vec((0_usize..8, act()), 0..6);
     (proptest::collection::vec(reply, 1..=2), proptest::collection::vec(device, 1..=2))

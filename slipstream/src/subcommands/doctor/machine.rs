@@ -1,5 +1,6 @@
 //! What can be checked without a database: settings, programs, folder, disk, port.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
@@ -31,8 +32,7 @@ pub(super) fn providers(config: &Config) -> Vec<Finding> {
         return vec![Finding::fail("providers", format!("{error:#}"), advice)];
     }
     let with = config.keys.keys().chain(config.base_urls.keys());
-    let mut names: Vec<_> = with.map(ToString::to_string).collect();
-    names.dedup();
+    let names: BTreeSet<_> = with.map(ToString::to_string).collect();
     vec![if names.is_empty() {
         Finding::warn(
             "providers",
@@ -40,7 +40,7 @@ pub(super) fn providers(config: &Config) -> Vec<Finding> {
             "set providers.openai.api_key (OPENAI_API_KEY) or another vendor's",
         )
     } else {
-        Finding::ok("providers", format!("keys or addresses for {}", names.join(", ")))
+        Finding::ok("providers", format!("keys or addresses for {}", Vec::from_iter(names).join(", ")))
     }]
 }
 

@@ -35,7 +35,7 @@ fn requested(id: Uuid, request: &GenerationRequested) -> Told {
     let key = match request.key_source {
         KeySource::Own { key_id } => format!("the user's own key {key_id}"),
         KeySource::Server => "the operator's key".to_owned(),
-        KeySource::None => "no key".to_owned(),
+        KeySource::None => "no key (the simulated provider, or an address that needs none)".to_owned(),
     };
     let told = Told::plain(format!(
         "{} / {} is asked for a {} reply (generation {id}, message {}) with {key}{}",
