@@ -2,7 +2,7 @@
 //! process, while live frames are dropped, repeated and swapped, owners are replaced under way, the stream state is
 //! flushed, the bus falls silent, gateways restart, the read models stop, and devices reconnect, reload, stall and cancel.
 //!
-//! One conversation's schedule is one of the 10,000; they share a world by the hundred, and are drawn, and shrunk, by
+//! One conversation's schedule is one of the 10,000; they share a world by hundreds, and are drawn, and shrunk, by
 //! proptest. `SLIPSTREAM_MODEL_SCHEDULES` sets another number, `PROPTEST_RNG_SEED` the seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use crate::schedule::Schedule;
 
 /// Conversations of one world.
-const TOGETHER: usize = 200;
+const TOGETHER: usize = 500;
 const SCHEDULES: usize = 10_000;
 
 #[test]
