@@ -2,6 +2,8 @@
 //!
 //! Failures are panics: a test that cannot have its database has failed.
 
+#[cfg(feature = "certificates")]
+mod certificates;
 mod database;
 #[cfg(feature = "laws")]
 pub mod laws;
@@ -11,6 +13,8 @@ mod scripted;
 pub mod servers;
 pub mod v1_client;
 
+#[cfg(feature = "certificates")]
+pub use certificates::{Authority, CertificateFiles};
 pub use database::TestDatabase;
 #[cfg(feature = "scripted")]
 pub use scripted::{Line, ScriptedProvider};

@@ -122,18 +122,14 @@ async fn append(state: &dyn StreamState, key: StreamKey, outputs: &[Output]) -> 
 
 /// Adds an output, as part of the last one where it is its neighbour.
 fn join(outputs: &mut Vec<Output>, output: Output) {
-    let Output { run, thinking_ms } = output;
     let rest = match outputs.last_mut() {
-        Some(last) => match last.run.try_merge(run) {
-            Ok(()) => {
-                last.thinking_ms = thinking_ms;
-                return;
-            }
-            Err(run) => run,
+        Some(last) => match last.try_merge(output) {
+            Ok(()) => return,
+            Err(output) => output,
         },
-        None => run,
+        None => output,
     };
-    outputs.push(Output { run: rest, thinking_ms });
+    outputs.push(rest);
 }
 
 #[cfg(test)]
