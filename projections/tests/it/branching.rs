@@ -154,14 +154,15 @@ async fn the_version_before_is_read_until_the_new_one_is_built() {
     let id = world.exchange(user, world.new_chat(), "one", &["uno"]).await.posted.conversation_id;
     world.settled(id).await;
     running.stop().await;
-    // As the program before this one left it: version 1 is read, and version 2 has not begun.
+    // As the program before this one left it: version 1 is active (the run above may have ended before it said so of
+    // its own), and version 2 has not begun.
     world
         .sql(
             "INSERT INTO rm_transcript_v1.message (message_id, conversation_id, owner_id, parent_id, generation_id,
                  position, created_at, ended_at, thinking_ms, role, status, provider, model, text, thinking_text)
              SELECT message_id, conversation_id, owner_id, parent_id, generation_id, position, created_at, ended_at,
                  thinking_ms, role, status, provider, model, text, thinking_text FROM rm_transcript_v2.message;
-             UPDATE es.projector SET version = 1 WHERE name = 'transcript';
+             UPDATE es.projector SET version = 1, state = 1 WHERE name = 'transcript';
              TRUNCATE rm_transcript_v2.message, rm_transcript_v2.leaf;",
         )
         .await;
