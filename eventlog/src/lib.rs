@@ -9,6 +9,7 @@
 //! - [`EventLog::feed`] with [`EventLog::wakes`] follows the global order; [`EventLog::read_stream`] and
 //!   [`EventLog::read_correlation`] read a part of it.
 //! - [`Lease`] and [`parked`] keep projectors exactly-once; [`EventLog::wait_for`] reads your writes.
+//! - [`while_leased`] gives other work that one process does for all to one at a time.
 //! - [`EventLog::verify`] checks everything.
 
 mod append;
@@ -20,6 +21,7 @@ mod encode;
 mod hints;
 mod ids;
 mod key_ring;
+mod lease;
 mod log;
 mod maintenance;
 mod meters;
@@ -43,6 +45,7 @@ pub use ids::{Category, CommandId, CorrelationId, OwnerId, Position, StreamId, V
 pub use key_ring::{
     Forged, KeyRing, KeyRingUnavailable, NullKeyRing, SealError, SealRequest, SealedBytes, UnsealRequest,
 };
+pub use lease::while_leased;
 pub use log::{EventLog, LogOptions};
 pub use meters::describe_metrics;
 pub use migrate::{Schema, migrate, schema};

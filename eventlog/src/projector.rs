@@ -149,7 +149,7 @@ fn one_row(rows: u64) -> Result<(), LeaseError> {
     if rows == 1 { Ok(()) } else { Err(LeaseError::Fenced) }
 }
 
-fn interval(duration: Duration) -> PgInterval {
+pub(crate) fn interval(duration: Duration) -> PgInterval {
     PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
 }
 

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use futures::future::BoxFuture;
 use slipstream_commands::Commands;
 use slipstream_commands::ports::Ids;
 use slipstream_projections::{ReadModels, StreamState, follow};
@@ -17,21 +16,10 @@ use crate::auth::Authenticate;
 use crate::catalogue::Catalogue;
 use crate::http;
 use crate::hub::{News, Tiers};
+use crate::probes::{Probed, Probes};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::socket::{Connections, Heartbeats};
-
-/// Renders all metrics in Prometheus' text format.
-pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
-
-/// What is checked for `/readyz`: a dependency's name, and a question that is answered with why it is not ready.
-#[derive(Clone)]
-pub struct Check {
-    /// Of the dependency.
-    pub name: &'static str,
-    /// Asked at each request, for two seconds at most.
-    pub ask: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
-}
 
 /// What the gateway needs.
 #[allow(missing_docs, reason = "the types say it")]
@@ -43,8 +31,7 @@ pub struct GatewayDeps {
     pub authenticate: Arc<dyn Authenticate>,
     pub ids: Arc<dyn Ids>,
     pub settings: Settings,
-    pub checks: Vec<Check>,
-    pub render_metrics: RenderMetrics,
+    pub probes: Probes,
 }
 
 /// The gateway.
@@ -72,17 +59,8 @@ impl Gateway {
     /// # Errors
     /// The log does not answer.
     pub async fn start(self, tasks: TaskTracker, drain: CancellationToken) -> Result<Serving, GatewayError> {
-        let GatewayDeps {
-            app,
-            read_models,
-            stream_state,
-            catalogue,
-            authenticate,
-            ids,
-            settings,
-            checks,
-            render_metrics,
-        } = self.deps;
+        let GatewayDeps { app, read_models, stream_state, catalogue, authenticate, ids, settings, probes } =
+            self.deps;
         let head = app.log().head().await.map_err(|error| GatewayError::Log(Box::new(error)))?;
         let feed = follow(app.log(), head.position);
         let shared = Arc::new(Shared {
@@ -94,8 +72,7 @@ impl Gateway {
             ids,
             heartbeats: Heartbeats::new(&settings),
             settings,
-            checks,
-            render_metrics,
+            probed: Probed { probes, drain: drain.clone() },
             news: Arc::new(News::default()),
             connections: Arc::new(Connections::default()),
             tasks: tasks.clone(),
@@ -138,7 +115,7 @@ impl Serving {
     /// way have too. Connections, sockets and replies are tasks of their own and outlive this until then, and by three
     /// seconds more.
     pub async fn serve(self, listener: TcpListener) {
-        http::serve(self.shared, self.router, listener).await;
+        http::serve(self.shared.intake(), self.router, listener).await;
     }
 
     /// Serves one connection, whatever carries it, such as one end of a pipe within the process, until it ends or has
@@ -148,7 +125,7 @@ impl Serving {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
     ) {
-        http::connection(self.shared.clone(), self.router.clone(), stream, peer).await;
+        http::connection(self.shared.intake(), self.router.clone(), stream, peer).await;
     }
 }
 

@@ -9,6 +9,7 @@ mod gateway;
 mod http;
 mod hub;
 mod meters;
+mod probes;
 pub mod protocol;
 mod refusal;
 mod settings;
@@ -17,8 +18,10 @@ mod socket;
 
 pub use auth::{Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Purpose};
 pub use catalogue::{Catalogue, UnknownName};
-pub use gateway::{Check, Gateway, GatewayDeps, GatewayError, RenderMetrics, Serving};
+pub use gateway::{Gateway, GatewayDeps, GatewayError, Serving};
+pub use http::serve_probes;
 pub use meters::describe_metrics;
+pub use probes::{Check, Probes, RenderMetrics};
 pub use settings::Settings;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

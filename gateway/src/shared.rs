@@ -10,8 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Authenticate;
 use crate::catalogue::Catalogue;
-use crate::gateway::{Check, RenderMetrics};
+use crate::http::Intake;
 use crate::hub::{News, Tiers};
+use crate::probes::Probed;
 use crate::settings::Settings;
 use crate::socket::{Connections, Heartbeats};
 
@@ -24,8 +25,7 @@ pub(crate) struct Shared {
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) settings: Settings,
-    pub(crate) checks: Vec<Check>,
-    pub(crate) render_metrics: RenderMetrics,
+    pub(crate) probed: Probed,
     pub(crate) news: Arc<News>,
     pub(crate) heartbeats: Arc<Heartbeats>,
     pub(crate) connections: Arc<Connections>,
@@ -33,4 +33,11 @@ pub(crate) struct Shared {
     /// Of `tasks`, those that are sockets.
     pub(crate) sockets: TaskTracker,
     pub(crate) drain: CancellationToken,
+}
+
+impl Shared {
+    /// How connections are taken in.
+    pub(crate) fn intake(&self) -> Intake {
+        Intake::new(&self.settings, self.tasks.clone(), self.drain.clone())
+    }
 }

@@ -1,6 +1,7 @@
 //! The settings: defaults, then the file, then the environment. Read once at the start; nothing else in the program
 //! looks there. Refuses what it does not know and what cannot be meant.
 
+mod cluster;
 mod error;
 mod keys;
 mod layers;
@@ -20,6 +21,7 @@ use figment::value::Value;
 use secrecy::SecretString;
 use slipstream_domain::ProviderId;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use error::{ConfigError, did_you_mean};
 pub(crate) use telemetry::{Log, LogFormat, Telemetry};
 
@@ -52,8 +54,9 @@ pub(crate) struct Config {
     pub(crate) development_email: bool,
     /// What the gateway allows.
     pub(crate) gateway: slipstream_gateway::Settings,
-    /// What the worker takes on.
-    pub(crate) worker: slipstream_workers::Settings,
+    /// What this process shares with others; `None` when it is the only one.
+    pub(crate) cluster: Option<Cluster>,
+    worker: settings::Worker,
     /// The operator's provider keys.
     pub(crate) keys: BTreeMap<ProviderId, SecretString>,
     /// Where providers are spoken to, when not at the vendor's own address.
@@ -103,13 +106,15 @@ impl Config {
         let settings: Settings = layered.extract().map_err(|error| refusal(&layered, &error))?;
         let effective = KEYS.iter().map(|key| effective(&layered, key.path, key.kind)).collect();
         let (keys, base_urls) = vendors(settings.providers.0)?;
+        let cluster = Cluster::new(settings.nats, settings.redis)?;
         Ok(Self {
             listen: settings.server.listen,
             database_url: settings.database.url,
             email_pepper: settings.auth.email_pepper,
             development_email: settings.auth.development_email,
             gateway: settings.gateway.into(),
-            worker: settings.worker.into(),
+            worker: settings.worker,
+            cluster,
             keys,
             base_urls,
             log: settings.log,
@@ -119,6 +124,18 @@ impl Config {
             file,
             effective,
         })
+    }
+}
+
+impl Config {
+    /// What the worker takes on, and what becomes of it when the process stops.
+    pub(crate) fn worker(&self) -> slipstream_workers::Settings {
+        self.worker.settings(self.cluster.is_none())
+    }
+
+    /// For a process that shares nothing, whatever is set.
+    pub(crate) fn alone(self) -> Self {
+        Self { cluster: None, ..self }
     }
 }
 
@@ -177,8 +194,11 @@ fn effective(layered: &Figment, key: &'static str, kind: Kind) -> Effective {
     }
 }
 
-/// A URL without what it says between `//` and `@`; anything else as it is.
+/// A URL, or each of a list of them, without what it says between `//` and `@`; anything else as it is.
 fn without_password(value: serde_json::Value) -> serde_json::Value {
+    if let serde_json::Value::Array(values) = value {
+        return values.into_iter().map(without_password).collect();
+    }
     let hidden = value.as_str().and_then(|text| {
         let (scheme, rest) = text.split_once("://")?;
         let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());

@@ -12,12 +12,13 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::config::Config;
+use crate::usage::Usage;
 
 /// How long a command waits for a connection before it says that there is none.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Who owns a server that others may use too: a lock of PostgreSQL's, held as long as its owner's connection lives. Any
-/// number that nobody else locks.
+/// Who owns a server that others may use too: a lock of PostgreSQL's, held as long as its owner's connection lives; by one
+/// process alone, or shared by those that share everything else. Any number that nobody else locks.
 pub(crate) const OWNER_LOCK: i64 = 7_310_034_171;
 /// PostgreSQL notices within this time that a killed owner's connection is gone.
 const OWNER_LEAVES: Duration = Duration::from_secs(5);
@@ -45,7 +46,7 @@ pub(crate) struct Database {
     pub(crate) pool: PgPool,
     /// The private server, when it is one.
     pub(crate) private: Option<PrivatePostgres>,
-    /// Holds the owner's lock of a server that is not ours.
+    /// Holds the owner's lock of a server that is not ours, or a share of it.
     owner: Option<PgConnection>,
 }
 
@@ -97,7 +98,28 @@ impl Database {
                 Self::on(private, connections).await
             }
             Place::Server(url) => {
-                let owner = Some(own_server(url).await.context("DATABASE_URL")?);
+                let owner = Some(own_server(url, Ownership::Alone).await.context("DATABASE_URL")?);
+                Ok(Self { owner, ..Self::server(url, connections).await? })
+            }
+        }
+    }
+
+    /// Opens a server as one of the processes that make the service together. No process owns it alone until this is
+    /// closed.
+    ///
+    /// # Errors
+    /// A private database, which is one process' own; one that another process owns; everything that keeps a server from
+    /// answering.
+    pub(crate) async fn share(place: &Place, connections: u32) -> anyhow::Result<Self> {
+        match place {
+            Place::Folder(folder) => Err(Usage(format!(
+                "several processes need a PostgreSQL of their own: set database.url (DATABASE_URL) beside nats.servers and \
+                 redis.url; {} is for one process alone",
+                folder.display()
+            ))
+            .into()),
+            Place::Server(url) => {
+                let owner = Some(own_server(url, Ownership::Shared).await.context("DATABASE_URL")?);
                 Ok(Self { owner, ..Self::server(url, connections).await? })
             }
         }
@@ -161,12 +183,32 @@ async fn connect(url: &str, connections: u32) -> anyhow::Result<PgPool> {
     options.connect(url).await.context("PostgreSQL does not answer")
 }
 
+/// How a server is owned.
+#[derive(Debug, Clone, Copy)]
+enum Ownership {
+    /// By nobody else.
+    Alone,
+    /// By those that share the queue, the bus and the stream state, too.
+    Shared,
+}
+
 /// Takes the owner's lock. A killed owner's is free once PostgreSQL has noticed.
-async fn own_server(url: &SecretString) -> anyhow::Result<PgConnection> {
+async fn own_server(url: &SecretString, ownership: Ownership) -> anyhow::Result<PgConnection> {
+    let (lock, refusal) = match ownership {
+        Ownership::Alone => (
+            "SELECT pg_try_advisory_lock($1)",
+            "the database is in use by another `slipstream dev` or `serve`; stop it, or use another database",
+        ),
+        Ownership::Shared => (
+            "SELECT pg_try_advisory_lock_shared($1)",
+            "the database is in use by a `slipstream dev` or `serve` that shares nothing (no nats.servers, no redis.url); \
+             stop it, or use another database",
+        ),
+    };
     let mut owner = PgConnection::connect(url.expose_secret()).await.context("PostgreSQL does not answer")?;
     let give_up = tokio::time::Instant::now() + OWNER_LEAVES;
     loop {
-        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+        let taken: bool = sqlx::query_scalar(lock)
             .bind(OWNER_LOCK)
             .fetch_one(&mut owner)
             .await
@@ -175,9 +217,7 @@ async fn own_server(url: &SecretString) -> anyhow::Result<PgConnection> {
             return Ok(owner);
         }
         if tokio::time::Instant::now() >= give_up {
-            bail!(
-                "the database is in use by another `slipstream dev` or `serve`; stop it, or use another database"
-            );
+            bail!(refusal);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -22,6 +22,8 @@ pub(crate) struct Lifecycle {
     pub(crate) projections: Stage,
     /// Writes.
     pub(crate) log: Stage,
+    /// Speaks with other processes.
+    pub(crate) connections: Stage,
 }
 
 impl Lifecycle {
@@ -30,7 +32,7 @@ impl Lifecycle {
     pub(crate) async fn drain(&self, stage_limit: Duration, give_up: impl Future<Output = ()>) -> bool {
         let stages = async {
             let mut clean = true;
-            for stage in [&self.front, &self.projections, &self.log] {
+            for stage in [&self.front, &self.projections, &self.log, &self.connections] {
                 stage.drain.cancel();
                 stage.tasks.close();
                 clean &= tokio::time::timeout(stage_limit, stage.tasks.wait()).await.is_ok();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use slipstream_eventlog::EventLog;
+use slipstream_eventlog::{EventLog, ProjectorState};
 use slipstream_gateway::Check;
 use sqlx::PgPool;
 
@@ -14,6 +14,7 @@ pub(crate) fn checks(pool: PgPool, log: EventLog) -> Vec<Check> {
     vec![
         Check {
             name: "postgresql",
+            needed: true,
             ask: Arc::new(move || {
                 let pool = pool.clone();
                 async move {
@@ -25,6 +26,8 @@ pub(crate) fn checks(pool: PgPool, log: EventLog) -> Vec<Check> {
         },
         Check {
             name: "read models",
+            // They are as far behind for every other process.
+            needed: false,
             ask: Arc::new(move || {
                 let log = log.clone();
                 async move { up_to_date(&log).await }.boxed()
@@ -36,7 +39,8 @@ pub(crate) fn checks(pool: PgPool, log: EventLog) -> Vec<Check> {
 /// Parked conversations are reported by their metric and do not make the process unready: the others go on.
 async fn up_to_date(log: &EventLog) -> Result<(), String> {
     let head = log.head().await.map_err(|error| error.to_string())?.position;
-    for status in log.projectors().await.map_err(|error| error.to_string())? {
+    let projectors = log.projectors().await.map_err(|error| error.to_string())?;
+    for status in projectors.into_iter().filter(|status| status.state == ProjectorState::Active) {
         let lag = head.get() - status.position.get();
         if lag > LAG_LIMIT {
             return Err(format!("{} is {lag} events behind", status.projector.name));

@@ -4,31 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::ValueEnum;
 use secrecy::SecretString;
-use slipstream_commands::ports::Ids;
+use slipstream_commands::ports::{Ids, JobQueue};
 use slipstream_commands::{Commands, Dispatcher, EmailPepper, upcasters};
 use slipstream_domain::{ProviderId, WorkerId};
-use slipstream_eventlog::{EventLog, LogOptions};
-use slipstream_gateway::{DevelopmentEmail, Gateway, GatewayDeps};
-use slipstream_local::{
-    EnvironmentKeys, InProcessBus, InProcessQueue, InProcessStreamState, SystemClock, UuidV7Ids,
-};
-use slipstream_projections::{ReadModels, Runner, watch_lag};
+use slipstream_eventlog::{EventLog, LogOptions, while_leased};
+use slipstream_gateway::{DevelopmentEmail, Gateway, GatewayDeps, Probes, serve_probes};
+use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
+use slipstream_projections::{ReadModels, Runner, StreamState, watch_lag};
 use slipstream_providers::{Catalogue, Providers};
-use slipstream_workers::{AtGraceEnd, WorkerDeps, Workers};
+use slipstream_workers::{WorkerDeps, Workers};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::catalogue::Names;
+use crate::config::Cluster;
 use crate::lifecycle::Lifecycle;
+use crate::ports::Ports;
 use crate::readiness;
+use crate::role::Role;
 use crate::telemetry::{Metrics, traceparent};
 
 /// What a process is made from.
 pub(crate) struct Parts {
     pub(crate) pool: PgPool,
+    /// What it shares with others; `None` when it is the only one.
+    pub(crate) cluster: Option<Cluster>,
     pub(crate) pepper: EmailPepper,
     pub(crate) vendors: Vendors,
     pub(crate) gateway: slipstream_gateway::Settings,
@@ -75,58 +78,21 @@ impl Vendors {
     }
 }
 
-/// What a process does for the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Role {
-    /// Fills the read models.
-    Projector,
-    /// Makes replies.
-    Worker,
-    /// Talks to clients.
-    Gateway,
-}
-
-impl Role {
-    /// In the order they start: nobody before those who are needed.
-    pub(crate) const ALL: [Self; 3] = [Self::Projector, Self::Worker, Self::Gateway];
-
-    /// # Errors
-    /// These need others that are not among them; the text says which, and why.
-    pub(crate) fn check_together(roles: &BTreeSet<Self>) -> Result<(), String> {
-        let missing: Vec<_> =
-            Self::ALL.iter().filter(|role| !roles.contains(role)).map(|role| role.name()).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(format!(
-            "these roles need {} in the same process: this version has no job queue and bus (NATS) and no stream state \
-             (Redis) that processes could share",
-            missing.join(" and ")
-        ))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Projector => "projector",
-            Self::Worker => "worker",
-            Self::Gateway => "gateway",
-        }
-    }
-}
-
 /// What the roles of a process share.
 struct Shared {
     log: EventLog,
     app: Commands,
     read_models: ReadModels,
-    queue: Arc<InProcessQueue>,
-    stream_state: Arc<InProcessStreamState>,
+    queue: Arc<dyn JobQueue>,
+    stream_state: Arc<dyn StreamState>,
     catalogue: Arc<Catalogue>,
     ids: Arc<dyn Ids>,
+    /// Names this process in leases.
+    process: Uuid,
 }
 
-/// Starts the roles in one process, on a migrated database that this process owns: nobody else makes replies there, so
-/// what is unfinished has lost its owner.
+/// Starts the roles in one process, on a migrated database: one that this process owns when it is the only one, so that
+/// what is unfinished there has lost its owner.
 ///
 /// # Errors
 /// A setting cannot work, or the log does not answer.
@@ -138,34 +104,55 @@ pub(crate) async fn start(
 ) -> anyhow::Result<()> {
     let ids: Arc<dyn Ids> = Arc::new(UuidV7Ids::new());
     let Vendors { catalogue, providers, keys, keyless } = parts.vendors;
-    let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
+    let alone = parts.cluster.is_none();
+    let adapters = match &parts.cluster {
+        None => Ports::in_process(),
+        Some(cluster) => Ports::shared(cluster, life).await?,
+    };
+    let options = LogOptions { upcasters: upcasters(), hints: adapters.hints, ..LogOptions::default() };
     let log = EventLog::start(parts.pool.clone(), options, &life.log.tasks, life.log.drain.clone());
+    let mut checks = readiness::checks(parts.pool, log.clone());
+    checks.extend(adapters.checks);
+    let metrics = parts.metrics.clone();
+    let probes = Probes { checks: checks.into(), render_metrics: Arc::new(move || metrics.render()) };
     let shared = Shared {
-        app: commands(&log, &ids, EnvironmentKeys::new(keys, keyless), parts.pepper),
+        app: Commands::new(
+            log.clone(),
+            Arc::new(SystemClock::new()),
+            Arc::clone(&ids),
+            Arc::new(EnvironmentKeys::new(keys, keyless)),
+            adapters.bus,
+            parts.pepper,
+        ),
         read_models: ReadModels::new(log.clone()),
-        queue: Arc::new(InProcessQueue::new()),
-        stream_state: Arc::new(InProcessStreamState::new()),
+        queue: adapters.queue,
+        stream_state: adapters.stream_state,
         log,
         catalogue,
+        // Always the same name for the only process: a start after a crash has its leases back at once.
+        process: if alone { Uuid::nil() } else { ids.uuid() },
         ids,
     };
-    life.log.tasks.spawn(parts.metrics.clone().sort(life.log.drain.clone()));
+    life.log.tasks.spawn(parts.metrics.sort(life.log.drain.clone()));
     if roles.contains(&Role::Projector) {
         projector(&shared, life);
     }
     if roles.contains(&Role::Worker) {
-        worker(&shared, providers, parts.worker, life).await?;
+        worker(&shared, providers, parts.worker, alone, life).await?;
     }
+    let (tasks, drain) = (life.front.tasks.clone(), life.front.drain.clone());
     if roles.contains(&Role::Gateway) {
-        gateway(shared, parts.pool, parts.gateway, parts.metrics, listener, life);
+        gateway(shared, parts.gateway, probes, listener, life);
+    } else {
+        let serving = async move { serve_probes(probes, &parts.gateway, listener, tasks, drain).await };
+        life.front.tasks.spawn(serving);
     }
     Ok(())
 }
 
 fn projector(shared: &Shared, life: &Lifecycle) {
-    // Always the same name: a start after a crash has its read models' leases back at once.
-    let process = Uuid::nil();
-    Runner::new(shared.log.clone(), process).start(&life.projections.tasks, life.projections.drain.clone());
+    Runner::new(shared.log.clone(), shared.process)
+        .start(&life.projections.tasks, life.projections.drain.clone());
     let app = shared.app.clone();
     let watched = watch_lag(shared.log.clone(), move || app.now(), life.projections.drain.clone());
     life.projections.tasks.spawn(watched);
@@ -175,6 +162,7 @@ async fn worker(
     shared: &Shared,
     providers: Arc<Providers>,
     settings: slipstream_workers::Settings,
+    alone: bool,
     life: &Lifecycle,
 ) -> anyhow::Result<()> {
     let workers = Workers::new(WorkerDeps {
@@ -185,24 +173,38 @@ async fn worker(
         providers,
         catalogue: Arc::clone(&shared.catalogue),
         worker: WorkerId::from_uuid(shared.ids.uuid()),
-        // Nobody else would take over what is left then, and its client must be told.
-        settings: slipstream_workers::Settings { at_grace_end: AtGraceEnd::Interrupt, ..settings },
+        settings,
     });
-    let settled = workers.settle_all_now(&life.front.tasks).await?;
-    if settled > 0 {
-        tracing::info!(replies = settled, "settling what the last run left unfinished");
+    if alone {
+        let settled = workers.settle_all_now(&life.front.tasks).await?;
+        if settled > 0 {
+            tracing::info!(replies = settled, "settling what the last run left unfinished");
+        }
     }
     workers.start(&life.front.tasks, life.front.drain.clone());
-    let dispatcher = Dispatcher::new(shared.app.clone(), shared.queue.clone());
-    life.front.tasks.spawn(dispatcher.run(life.front.drain.clone()));
+    let tasks = life.front.tasks.clone();
+    one_at_a_time("sweeper", shared, life, move |stop| workers.clone().sweep(tasks.clone(), stop));
+    let (app, queue) = (shared.app.clone(), shared.queue.clone());
+    one_at_a_time("dispatcher", shared, life, move |stop| {
+        Dispatcher::new(app.clone(), queue.clone()).run(stop)
+    });
     Ok(())
+}
+
+/// Work that any worker process can do, and one does for all.
+fn one_at_a_time<W, D>(name: &'static str, shared: &Shared, life: &Lifecycle, work: W)
+where
+    W: FnMut(CancellationToken) -> D + Send + 'static,
+    D: Future<Output = ()> + Send + 'static,
+{
+    let (pool, owner) = (shared.log.pool().clone(), shared.process.to_string());
+    life.front.tasks.spawn(while_leased(pool, name, owner, life.front.drain.clone(), work));
 }
 
 fn gateway(
     shared: Shared,
-    pool: PgPool,
     settings: slipstream_gateway::Settings,
-    metrics: Metrics,
+    probes: Probes,
     listener: TcpListener,
     life: &Lifecycle,
 ) {
@@ -214,8 +216,7 @@ fn gateway(
         catalogue: Arc::new(Names(shared.catalogue)),
         ids: shared.ids,
         settings,
-        checks: readiness::checks(pool, shared.log),
-        render_metrics: Arc::new(move || metrics.render()),
+        probes,
     });
     let serving = gateway.serve(listener, life.front.tasks.clone(), life.front.drain.clone());
     life.front.tasks.spawn(async move {
@@ -223,15 +224,4 @@ fn gateway(
             tracing::error!(error = &error as &dyn std::error::Error, "the gateway has stopped");
         }
     });
-}
-
-fn commands(log: &EventLog, ids: &Arc<dyn Ids>, keys: EnvironmentKeys, pepper: EmailPepper) -> Commands {
-    Commands::new(
-        log.clone(),
-        Arc::new(SystemClock::new()),
-        Arc::clone(ids),
-        Arc::new(keys),
-        Arc::new(InProcessBus::new()),
-        pepper,
-    )
 }

@@ -105,11 +105,16 @@ impl Workers {
         }))
     }
 
-    /// Starts taking jobs and sweeping. On `drain` it takes no more, lets what is in hand go on for the grace period, and
-    /// then leaves the rest as [`Settings::at_grace_end`] says.
+    /// Starts taking jobs. On `drain` it takes no more, lets what is in hand go on for the grace period, and then leaves the
+    /// rest as [`Settings::at_grace_end`] says.
     pub fn start(&self, tasks: &TaskTracker, drain: CancellationToken) {
-        tasks.spawn(consumer::consume(Arc::clone(&self.0), tasks.clone(), drain.clone()));
-        tasks.spawn(sweeper::sweep_until(Arc::clone(&self.0), tasks.clone(), drain));
+        tasks.spawn(consumer::consume(Arc::clone(&self.0), tasks.clone(), drain));
+    }
+
+    /// Sweeps once a minute until `stop`; what it takes over goes on in `tasks`. One process at a time is enough; two do no
+    /// harm: a takeover begins a new epoch by compare-and-swap.
+    pub async fn sweep(self, tasks: TaskTracker, stop: CancellationToken) {
+        sweeper::sweep_until(self.0, tasks, stop).await;
     }
 
     /// Takes over every generation that has an owner, at once: for a process that knows that no other lives which could

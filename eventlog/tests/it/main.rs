@@ -6,6 +6,7 @@ mod append;
 mod crash;
 mod feed;
 mod history;
+mod lease;
 mod model;
 mod payload;
 mod projector;

@@ -1,6 +1,5 @@
 //! Whether the process lives and is ready, and its metrics.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -12,8 +11,7 @@ use futures::future::join_all;
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
-use crate::gateway::Check;
-use crate::shared::Shared;
+use crate::probes::{Check, Probed};
 
 /// How long a dependency has to answer `/readyz`.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -56,23 +54,26 @@ struct Readiness {
 #[derive(Serialize)]
 struct Checked {
     name: &'static str,
+    needed: bool,
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
-/// `GET /readyz`: 200 when every dependency answers and nothing is being shut down, else 503; each dependency in the
-/// body.
-pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let draining = shared.drain.is_cancelled();
-    let checks = join_all(shared.checks.iter().map(check)).await;
-    let ready = !draining && checks.iter().all(|check| check.ready);
+/// `GET /readyz`: 200 when every dependency that is needed answers and nothing is being shut down, else 503; each
+/// dependency in the body.
+pub(super) async fn ready(State(probed): State<Probed>) -> Response {
+    let draining = probed.drain.is_cancelled();
+    let checks = join_all(probed.probes.checks.iter().map(check)).await;
+    let ready = !draining && checks.iter().all(|check| check.ready || !check.needed);
     let status = if draining {
         "draining"
-    } else if ready {
+    } else if !ready {
+        "not ready"
+    } else if checks.iter().all(|check| check.ready) {
         "ok"
     } else {
-        "not ready"
+        "degraded"
     };
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(Readiness { status, checks })).into_response()
@@ -81,11 +82,11 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 async fn check(check: &Check) -> Checked {
     let answer = timeout(PATIENCE, (check.ask)()).await;
     let answer = answer.unwrap_or_else(|_| Err(format!("no answer in {} s", PATIENCE.as_secs())));
-    Checked { name: check.name, ready: answer.is_ok(), reason: answer.err() }
+    Checked { name: check.name, needed: check.needed, ready: answer.is_ok(), reason: answer.err() }
 }
 
 /// `GET /metrics`, Prometheus' text format.
-pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn metrics(State(probed): State<Probed>) -> Response {
     let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (text, (shared.render_metrics)()).into_response()
+    (text, (probed.probes.render_metrics)()).into_response()
 }

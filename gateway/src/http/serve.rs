@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,24 +14,43 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::shared::Shared;
+use crate::settings::Settings;
 
 /// After a connection could not be taken in: there are no file descriptors for now, most likely.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How connections are taken in.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    tasks: TaskTracker,
+    drain: CancellationToken,
+    /// How long a request's head may take.
+    request_head: Duration,
+    /// How long requests have once the drain has begun.
+    patience: Duration,
+}
+
+impl Intake {
+    pub(crate) fn new(settings: &Settings, tasks: TaskTracker, drain: CancellationToken) -> Self {
+        Self { tasks, drain, request_head: settings.request_head, patience: settings.drain }
+    }
+}
+
 /// Takes connections in until the drain. Each is a task of its own, which ends with its requests, or becomes a socket.
-pub(crate) async fn serve(shared: Arc<Shared>, router: Router, listener: TcpListener) {
+pub(crate) async fn serve(intake: Intake, router: Router, listener: TcpListener) {
     loop {
         let accepted = tokio::select! {
-            () = shared.drain.cancelled() => return,
+            () = intake.drain.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
                 // Small frames go out at once. A peer for whom that cannot be set is served all the same.
                 drop(stream.set_nodelay(true));
-                shared.tasks.spawn(connection(shared.clone(), router.clone(), stream, peer));
+                intake.tasks.spawn(connection(intake.clone(), router.clone(), stream, peer));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be taken in");
@@ -44,7 +62,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, router: Router, listener: TcpList
 
 /// One connection, whatever carries it.
 pub(crate) async fn connection(
-    shared: Arc<Shared>,
+    intake: Intake,
     router: Router,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
@@ -56,14 +74,14 @@ pub(crate) async fn connection(
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(shared.settings.request_head)
+        .header_read_timeout(intake.request_head)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut served = pin!(served);
     // How it ends is the client's matter: it went away, or spoke no HTTP and has been told.
     tokio::select! {
         ended = served.as_mut() => return drop(ended),
-        () = shared.drain.cancelled() => served.as_mut().graceful_shutdown(),
+        () = intake.drain.cancelled() => served.as_mut().graceful_shutdown(),
     }
-    drop(timeout(shared.settings.drain, served).await);
+    drop(timeout(intake.patience, served).await);
 }

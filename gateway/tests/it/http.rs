@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use slipstream_gateway::{Check, Settings};
+use slipstream_gateway::{Check, Probes, Settings, serve_probes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::world::{PATIENCE, Twist, World};
 
@@ -130,25 +132,50 @@ async fn health_and_metrics_are_told() {
 
 #[tokio::test]
 async fn readiness_names_each_dependency_and_ends_with_the_drain() {
-    let check = |name, answer: Result<(), String>| Check {
+    let check = |name, needed, answer: Result<(), String>| Check {
         name,
+        needed,
         ask: Arc::new(move || {
             let answer = answer.clone();
             Box::pin(async move { answer })
         }),
     };
-    let ready = World::with(Twist { checks: vec![check("log", Ok(()))], ..Twist::default() }).await;
+    let ready = World::with(Twist { checks: vec![check("log", true, Ok(()))], ..Twist::default() }).await;
     let response = get(ready.address, "/readyz").await;
     assert_eq!(
         (response.status, response.body.as_str()),
-        (200, r#"{"status":"ok","checks":[{"name":"log","ready":true}]}"#)
+        (200, r#"{"status":"ok","checks":[{"name":"log","needed":true,"ready":true}]}"#)
     );
     ready.end().await;
-    let checks = vec![check("log", Ok(())), check("queue", Err("no answer".into()))];
+    let checks = vec![check("log", true, Ok(())), check("state", false, Err("no answer".into()))];
+    let degraded = World::with(Twist { checks, ..Twist::default() }).await;
+    let response = get(degraded.address, "/readyz").await;
+    assert_eq!((response.status, &response.json()["status"]), (200, &Value::from("degraded")));
+    degraded.end().await;
+    let checks = vec![check("log", true, Ok(())), check("queue", true, Err("no answer".into()))];
     let unready = World::with(Twist { checks, ..Twist::default() }).await;
     let response = get(unready.address, "/readyz").await;
     assert_eq!((response.status, &response.json()["checks"][1]["reason"]), (503, &Value::from("no answer")));
     unready.end().await;
+}
+
+#[tokio::test]
+async fn a_process_without_clients_answers_about_itself_alone() {
+    let (tasks, drain) = (TaskTracker::new(), CancellationToken::new());
+    let (connections, ended) = (tasks.clone(), drain.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let probes = Probes { checks: Arc::new([]), render_metrics: Arc::new(|| "slipstream_up 1\n".to_owned()) };
+    let settings = Settings::default();
+    tasks.spawn(async move { serve_probes(probes, &settings, listener, connections, ended).await });
+    assert_eq!(get(address, "/livez").await.status, 200);
+    assert_eq!(get(address, "/readyz").await.json()["status"], "ok");
+    assert_eq!(get(address, "/metrics").await.body, "slipstream_up 1\n");
+    let elsewhere = get(address, "/v1/conversations").await;
+    assert_eq!((elsewhere.status, &elsewhere.json()["code"]), (404, &Value::from("not_found")));
+    drain.cancel();
+    tasks.close();
+    timeout(PATIENCE, tasks.wait()).await.expect("it ends");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use slipstream_domain::{Event, GenerationId, ModelId, ProviderId};
 use slipstream_eventlog::{EventLog, LogOptions};
 use slipstream_gateway::{
     Authenticate, AuthenticationError, Caller, Catalogue, Check, DevelopmentEmail, Gateway, GatewayDeps,
-    Handshake, Serving, Settings, UnknownName,
+    Handshake, Probes, Serving, Settings, UnknownName,
 };
 use slipstream_local::{EnvironmentKeys, InProcessBus, InProcessStreamState, SystemClock, UuidV7Ids};
 use slipstream_projections::{Follow, ReadModels, Runner, StreamState, follow};
@@ -100,8 +100,10 @@ impl World {
             authenticate: Arc::new(authenticate),
             ids: Arc::new(UuidV7Ids::new()),
             settings: twist.settings,
-            checks: twist.checks,
-            render_metrics: Arc::new(|| "slipstream_up 1\n".to_owned()),
+            probes: Probes {
+                checks: twist.checks.into(),
+                render_metrics: Arc::new(|| "slipstream_up 1\n".to_owned()),
+            },
         });
         let requested = Mutex::new(follow(&log, log.head().await.unwrap().position));
         let gateway = gateway.start(tasks.clone(), drain.clone()).await.expect("the gateway starts");

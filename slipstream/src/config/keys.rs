@@ -64,7 +64,7 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 38] = [
+pub(crate) const KEYS: [Key; 56] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
@@ -85,6 +85,24 @@ pub(crate) const KEYS: [Key; 38] = [
     own("gateway.drain_seconds", Kind::Count),
     own("gateway.ping_every_seconds", Kind::Count),
     own("gateway.ping_answer_seconds", Kind::Count),
+    known("nats.servers", Kind::Texts, "NATS_URL"),
+    own("nats.prefix", Kind::Text),
+    own("nats.replicas", Kind::Count),
+    own("nats.ack_wait_seconds", Kind::Count),
+    own("nats.in_hand", Kind::Count),
+    own("nats.token", Kind::Secret),
+    own("nats.user", Kind::Text),
+    own("nats.password", Kind::Secret),
+    own("nats.nkey", Kind::Secret),
+    own("nats.creds", Kind::Secret),
+    own("nats.tls_authority", Kind::Text),
+    own("nats.tls_certificate", Kind::Text),
+    own("nats.tls_key", Kind::Secret),
+    known("redis.url", Kind::Secret, "REDIS_URL"),
+    own("redis.timeout_ms", Kind::Count),
+    known("redis.tls_authority", Kind::Text, "REDIS_CA_PEM"),
+    known("redis.tls_certificate", Kind::Text, "REDIS_CLIENT_CERT"),
+    known("redis.tls_key", Kind::Secret, "REDIS_CLIENT_KEY"),
     own("worker.concurrency", Kind::Count),
     own("worker.grace_seconds", Kind::Count),
     known("providers.openai.api_key", Kind::Secret, "OPENAI_API_KEY"),

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
+use slipstream_workers::AtGraceEnd;
 
+use super::cluster::{Nats, Redis};
 use super::telemetry::{Log, Telemetry};
 
 /// All sections.
@@ -17,6 +19,8 @@ pub(super) struct Settings {
     pub(super) database: Database,
     pub(super) auth: Auth,
     pub(super) gateway: Gateway,
+    pub(super) nats: Nats,
+    pub(super) redis: Redis,
     pub(super) worker: Worker,
     pub(super) providers: Providers,
     pub(super) log: Log,
@@ -64,7 +68,7 @@ pub(super) struct Gateway {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Worker {
     pub(super) concurrency: NonZeroU32,
-    pub(super) grace_seconds: NonZeroU32,
+    pub(super) grace_seconds: Option<NonZeroU32>,
 }
 
 /// By the provider's id.
@@ -134,19 +138,26 @@ impl From<Gateway> for slipstream_gateway::Settings {
 
 impl Default for Worker {
     fn default() -> Self {
-        // One process is all there is: who stops it waits, and nobody else would take its replies over.
-        let grace = Duration::from_secs(3);
         let concurrency = slipstream_workers::Settings::default().concurrency;
-        Self { concurrency: count(concurrency), grace_seconds: seconds(grace) }
+        Self { concurrency: count(concurrency), grace_seconds: None }
     }
 }
 
-impl From<Worker> for slipstream_workers::Settings {
-    fn from(worker: Worker) -> Self {
-        Self {
-            concurrency: worker.concurrency.get(),
-            grace: duration(worker.grace_seconds),
-            ..Self::default()
+impl Worker {
+    /// As one of several processes, or alone.
+    pub(super) fn settings(&self, alone: bool) -> slipstream_workers::Settings {
+        let usual = slipstream_workers::Settings::default();
+        // Who stops the only process waits for it, and nobody else would take its replies over: their clients must be
+        // told.
+        let (grace, at_grace_end) = if alone {
+            (Duration::from_secs(3), AtGraceEnd::Interrupt)
+        } else {
+            (usual.grace, AtGraceEnd::HandBack)
+        };
+        slipstream_workers::Settings {
+            concurrency: self.concurrency.get(),
+            grace: self.grace_seconds.map_or(grace, duration),
+            at_grace_end,
         }
     }
 }
@@ -160,18 +171,18 @@ impl Default for Providers {
 
 /// Only defaults are ever serialized, and no secret has one.
 #[allow(clippy::ref_option, reason = "serde hands over a reference to the field")]
-fn no_secret<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn no_secret<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_none()
 }
 
-fn count(number: impl TryInto<u32>) -> NonZeroU32 {
+pub(super) fn count(number: impl TryInto<u32>) -> NonZeroU32 {
     number.try_into().ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX)
 }
 
-fn seconds(duration: Duration) -> NonZeroU32 {
+pub(super) fn seconds(duration: Duration) -> NonZeroU32 {
     count(duration.as_secs())
 }
 
-fn duration(seconds: NonZeroU32) -> Duration {
+pub(super) fn duration(seconds: NonZeroU32) -> Duration {
     Duration::from_secs(seconds.get().into())
 }

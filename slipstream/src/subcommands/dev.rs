@@ -8,7 +8,7 @@ use clap::Args;
 use super::serve::{self, Service};
 use crate::config::Config;
 use crate::database::DatabaseOptions;
-use crate::wiring::Role;
+use crate::role::Role;
 
 /// How to run.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ Run everything in this one process, ready to be tried out.
 
 Needs nothing but PostgreSQL's programs on the machine: a private server runs in the data folder. Clients connect to
 ws://ADDRESS/?email=you@example.com, which signs in from this machine only. A provider without a key is answered by the
-simulated one. One process owns a data folder or a database at a time.";
+simulated one. One process owns a data folder or a database at a time; settings of NATS and Redis are not used.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,5 +44,5 @@ pub(crate) async fn run(config: Config, options: DevOptions) -> anyhow::Result<E
         roles: Role::ALL.into(),
         database: options.database,
     };
-    serve::start(config, service).await
+    serve::start(config.alone(), service).await
 }

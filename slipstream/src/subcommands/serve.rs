@@ -17,9 +17,10 @@ use crate::config::Config;
 use crate::database::{Database, DatabaseOptions, Place};
 use crate::lifecycle::{Lifecycle, StopSignals};
 use crate::output::Output;
+use crate::role::Role;
 use crate::telemetry;
 use crate::usage::Usage;
-use crate::wiring::{self, Role};
+use crate::wiring;
 
 /// Connections to PostgreSQL: enough for the log's one writer, the projections and many short reads, and well below the
 /// private server's limit.
@@ -45,8 +46,11 @@ pub(crate) struct ServeOptions {
 pub(crate) const ABOUT: &str = "\
 Run the service, or some roles of it.
 
-The gateway talks to clients, the worker makes replies, the projector fills the read models. In this version they share
-their queue, their bus and the state of running streams within one process, so all three must be named.
+The gateway talks to clients, the worker makes replies, the projector fills the read models. One process does all of it
+with PostgreSQL alone. Any number of processes, each with any of the roles, make one service when they are given the same
+PostgreSQL (database.url), NATS with JetStream (nats.servers), Redis (redis.url) and provider keys. Stopped with SIGTERM, a
+gateway closes its sockets so that clients come back elsewhere, and a worker lets its replies finish for a while and hands
+the rest back. Every process answers /livez, /readyz and /metrics.
 
 Nobody can sign in yet but by ?email=, which is for development and has to be allowed: auth.development_email = true.
 It is taken from this machine only, by its own name and without a proxy between.";
@@ -54,7 +58,8 @@ It is taken from this machine only, by its own name and without a proxy between.
 const EXAMPLES: &str = "\
 Examples:
   SLIPSTREAM_AUTH__DEVELOPMENT_EMAIL=true slipstream serve
-  DATABASE_URL=postgres://… EMAIL_PEPPER=… slipstream serve --config /etc/slipstream.toml";
+  DATABASE_URL=postgres://… EMAIL_PEPPER=… slipstream serve --config /etc/slipstream.toml
+  NATS_URL=nats://… REDIS_URL=redis://… slipstream serve --roles worker --listen 127.0.0.1:4001";
 
 /// What is to be run.
 pub(crate) struct Service {
@@ -66,11 +71,13 @@ pub(crate) struct Service {
 /// Runs until it is told to stop.
 ///
 /// # Errors
-/// Roles that cannot run without others; no way to sign in; then as [`start`].
+/// Roles that cannot run without others; a gateway without a way to sign in; then as [`start`].
 pub(crate) async fn run(config: Config, options: ServeOptions) -> anyhow::Result<ExitCode> {
-    let roles = options.roles.into_iter().collect();
-    Role::check_together(&roles).map_err(Usage)?;
-    if !config.development_email {
+    let roles: BTreeSet<Role> = options.roles.into_iter().collect();
+    if config.cluster.is_none() {
+        Role::check_alone(&roles).map_err(Usage)?;
+    }
+    if roles.contains(&Role::Gateway) && !config.development_email {
         return Err(Usage(NO_SIGN_IN.to_owned()).into());
     }
     let listen = options.listen.unwrap_or(config.listen);
@@ -95,7 +102,10 @@ pub(crate) async fn start(config: Config, service: Service) -> anyhow::Result<Ex
         // Before anything is done to it; a folder makes its own.
         pepper(&config, &place)?;
     }
-    let mut database = Database::own(&config, &place, CONNECTIONS).await?;
+    let mut database = match &config.cluster {
+        None => Database::own(&config, &place, CONNECTIONS).await?,
+        Some(_) => Database::share(&place, CONNECTIONS).await?,
+    };
     let served = serve(&config, &place, &service.roles, vendors, &mut database, listener, &mut stop).await;
     let closed = database.close().await;
     let code = served?;
@@ -120,18 +130,19 @@ async fn serve(
         pepper: pepper(config, place)?,
         vendors,
         gateway: config.gateway.clone(),
-        worker: config.worker,
+        cluster: config.cluster.clone(),
+        worker: config.worker(),
         metrics: telemetry::collect_metrics()?,
     };
     wiring::start(roles, parts, listener, &life).await?;
-    say_where(address)?;
+    say_where(address, roles.contains(&Role::Gateway))?;
     let ended = tokio::select! {
         () = stop.next() => Ok(()),
         death = database.died() => Err(death),
     };
     tracing::info!("stopping; a second signal stops at once");
     // What is under way has its own limits; what is left is for writing down what has ended.
-    let limit = config.worker.grace + config.gateway.drain + WRITING_DOWN;
+    let limit = config.worker().grace + config.gateway.drain + WRITING_DOWN;
     let clean = life.drain(limit, stop.next()).await;
     match ended {
         Ok(()) if clean => Ok(ExitCode::SUCCESS),
@@ -140,10 +151,13 @@ async fn serve(
     }
 }
 
-fn say_where(address: SocketAddr) -> std::io::Result<()> {
+fn say_where(address: SocketAddr, is_gateway: bool) -> std::io::Result<()> {
     let mut output = Output::open();
     output.line(format_args!("listening on http://{address}"))?;
-    output.line(format_args!("  chat: ws://{address}/?email=you@example.com (from this machine only)"))?;
+    if is_gateway {
+        output
+            .line(format_args!("  chat: ws://{address}/?email=you@example.com (from this machine only)"))?;
+    }
     output.flush()
 }
 

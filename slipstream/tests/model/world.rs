@@ -10,7 +10,7 @@ use slipstream_commands::ports::Ids;
 use slipstream_commands::{Commands, Dispatcher, EmailPepper, upcasters};
 use slipstream_domain::{GenerationId, ModelId, Part, ProviderId, WorkerId};
 use slipstream_eventlog::{EventLog, LogOptions};
-use slipstream_gateway::{Catalogue, DevelopmentEmail, Gateway, GatewayDeps, Settings, UnknownName};
+use slipstream_gateway::{Catalogue, DevelopmentEmail, Gateway, GatewayDeps, Probes, Settings, UnknownName};
 use slipstream_local::{EnvironmentKeys, InProcessQueue, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, generation_log};
 use slipstream_providers::Providers;
@@ -172,8 +172,7 @@ impl World {
                 look_every: Duration::from_secs(2),
                 ..Settings::default()
             },
-            checks: Vec::new(),
-            render_metrics: Arc::new(String::new),
+            probes: Probes { checks: Arc::new([]), render_metrics: Arc::new(String::new) },
         });
         let serving = CancellationToken::new();
         let served = gateway.serve(listener, self.tasks.clone(), serving.clone());
