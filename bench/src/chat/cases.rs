@@ -189,6 +189,8 @@ pub(crate) async fn history(host: &Host, quick: bool) -> Result<Vec<Row>> {
         anyhow::ensure!(done.failed.is_empty(), "{:?}", done.failed);
         filled += 2 * chats;
     }
+    // What is left to do for the chats before is not the history's doing.
+    host.caught_up().await?;
     let after = load::run(host, probe).await?;
     let ratio = after.seen.first.p50 / before.seen.first.p50;
     let details = json!({ "messages": filled, "before": before.details(), "after": after.details() });

@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Serialize;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::cli::ChatOptions;
@@ -76,6 +79,28 @@ impl Host {
             provider: processes::of(self.provider.pid()?),
             bench: processes::own(),
         })
+    }
+
+    /// Waits until the server's read models have everything.
+    pub(crate) async fn caught_up(&self) -> Result<()> {
+        loop {
+            // The gauges are set once a second.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let metrics = self.get("/metrics").await?;
+            let mut lags = metrics.lines().filter(|line| line.starts_with("slipstream_projection_lag_events{"));
+            if lags.all(|line| line.ends_with(" 0")) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn get(&self, path: &str) -> Result<String> {
+        let mut connection = TcpStream::connect(self.address).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+        connection.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await?;
+        Ok(answer)
     }
 
     pub(crate) async fn stop(self) -> Result<()> {

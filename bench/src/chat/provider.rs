@@ -99,8 +99,9 @@ async fn answer(socket: &mut TcpStream, pace: Pace) -> Result<()> {
     .await?;
     event(&mut out, "response.created", r#""response":{"id":"resp_1","status":"in_progress"}"#).await?;
     let mut due = Instant::now();
-    for _ in 0..pace.chunks {
-        if !pace.delay.is_zero() {
+    for chunk in 0..pace.chunks {
+        // The first comes at once: what is measured is the server's part of the wait.
+        if chunk > 0 && !pace.delay.is_zero() {
             out.flush().await?;
             due += pace.delay;
             sleep_until(due).await;
