@@ -114,6 +114,18 @@ impl Nats {
         Ok(NatsHints::open(&self.link).await?)
     }
 
+    /// Whether the server has JetStream and lets us use it. Changes nothing there.
+    ///
+    /// # Errors
+    /// It has not, or does not answer.
+    pub async fn has_jetstream(&self) -> Result<(), NatsError> {
+        let mut jetstream = async_nats::jetstream::new(self.link.client.clone());
+        jetstream.set_timeout(ANSWER);
+        let asked = jetstream.query_account().await;
+        asked.map_err(|error| PortError { port: "job queue", reason: error.to_string() })?;
+        Ok(())
+    }
+
     /// Whether there is a connection, for readiness.
     #[must_use]
     pub fn is_connected(&self) -> bool {

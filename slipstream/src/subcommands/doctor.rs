@@ -1,5 +1,6 @@
 //! `slipstream doctor`: is everything as the service needs it, and what is to be done where it is not?
 
+mod cluster;
 mod history;
 mod machine;
 mod server;
@@ -28,8 +29,8 @@ pub(crate) struct DoctorOptions {
 pub(crate) const ABOUT: &str = "\
 Check everything the service needs, and say what to do where something is wrong.
 
-PostgreSQL and its settings, the data folder and its disk, the schema, the end of the log, the read models, the providers'
-settings, the port, the clock. Changes nothing. A line begins with ok, warn or fail; exit code 1 when one fails.";
+PostgreSQL and its settings, the data folder and its disk, NATS and Redis where they are set, the schema, the end of the
+log, the read models, the providers' settings, the port, the clock. Changes nothing. A line begins with ok, warn or fail; exit code 1 when one fails.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,6 +77,7 @@ pub(crate) async fn run(config: &Config, options: &DoctorOptions) -> anyhow::Res
     let place = Place::of(config, &options.database)?;
     let mut findings = vec![machine::settings(config)];
     findings.extend(machine::providers(config));
+    findings.extend(cluster::all(config, &place).await);
     let folder_holder = match &place {
         Place::Folder(folder) => {
             findings.push(machine::programs(config).await);
