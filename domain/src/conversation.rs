@@ -23,7 +23,7 @@ use crate::event::{
     TitleSet, WithdrawReason,
 };
 use crate::ids::{GenerationId, UserId};
-use crate::values::{Title, TitleSource};
+use crate::values::{Cost, Title, TitleSource, TokenUsage};
 
 /// The state of a conversation's stream.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -48,6 +48,17 @@ enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no such conversation")]
 pub struct NoSuchConversation;
+
+/// A title that a model made, and what that took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuggestedTitle {
+    /// The title.
+    pub title: Title,
+    /// Tokens it took, when they are known.
+    pub usage: Option<TokenUsage>,
+    /// What they cost, when the price is known.
+    pub cost: Option<Cost>,
+}
 
 /// What deleting a conversation leads to.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,16 +110,28 @@ impl Conversation {
         Ok(title_set(TitleSource::User, title))
     }
 
+    /// Where its title came from; `None` while it has none.
+    #[must_use]
+    pub fn title_source(&self) -> Option<TitleSource> {
+        self.title_source
+    }
+
     /// A model names it; `None` when the user has named it already.
     ///
     /// # Errors
     /// It does not exist or is deleted.
-    pub fn suggest_title(&self, title: Title) -> Result<Option<ConversationEvent>, NoSuchConversation> {
+    pub fn suggest_title(
+        &self,
+        suggested: SuggestedTitle,
+    ) -> Result<Option<ConversationEvent>, NoSuchConversation> {
         if self.phase != Phase::Active {
             return Err(NoSuchConversation);
         }
+        let SuggestedTitle { title, usage, cost } = suggested;
+        let set =
+            TitleSet { source: TitleSource::Generated, usage, cost, content: TitleContent { title }.into() };
         let keep = self.title_source == Some(TitleSource::User);
-        Ok((!keep).then(|| title_set(TitleSource::Generated, title)))
+        Ok((!keep).then_some(ConversationEvent::TitleSet(set)))
     }
 
     /// The user deletes it: what waits is withdrawn, what runs must be cancelled in the same append. Deleting a
@@ -175,7 +198,8 @@ impl Conversation {
 }
 
 fn title_set(source: TitleSource, title: Title) -> ConversationEvent {
-    ConversationEvent::TitleSet(TitleSet { source, content: TitleContent { title }.into() })
+    let (usage, cost) = (None, None);
+    ConversationEvent::TitleSet(TitleSet { source, usage, cost, content: TitleContent { title }.into() })
 }
 
 fn withdraw(waiting: &Waiting, reason: WithdrawReason) -> ConversationEvent {

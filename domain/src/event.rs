@@ -15,7 +15,7 @@ pub use conversation::{
 };
 pub use email::{EmailClaimed, EmailEvent, EmailReleased};
 pub use generation::{
-    CancelRequested, ChunksRecorded, GenerationEvent, GenerationRequested, GenerationStarted,
+    AnsweredBy, CancelRequested, ChunksRecorded, GenerationEvent, GenerationRequested, GenerationStarted,
     GenerationTakenOver, HistoryCut, ProviderFault, RecordedPart, RequestContent, Terminal, TerminalContent,
     Texts, ThinkingSignature,
 };

@@ -336,6 +336,7 @@ impl Ending {
             first_token_ms: None,
             thinking_ms: None,
             history_cut: None,
+            answered_by: None,
             error,
             content: content.into(),
         };

@@ -238,7 +238,7 @@ fn a_waiting_message_whose_text_was_erased_is_withdrawn_and_the_next_one_goes() 
 
 #[test]
 fn a_models_title_never_replaces_the_users() {
-    let better = Title::parse("Better").unwrap();
+    let better = SuggestedTitle { title: Title::parse("Better").unwrap(), usage: None, cost: None };
     let chat = given().posted(1, OnBusy::Reject);
     assert!(chat.0.suggest_title(better.clone()).unwrap().is_some());
     let renamed = chat.0.rename(ann(), Title::parse("Mine").unwrap()).unwrap();

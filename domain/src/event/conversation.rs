@@ -7,8 +7,8 @@ use super::generation::RequestContent;
 use crate::ids::{AttachmentId, GenerationId, MessageId};
 use crate::sealed::Sealed;
 use crate::values::{
-    ModelId, Params, Prompt, ProviderId, Rating, RequestMetadata, Seq, SystemPrompt, TerminalStatus, Title,
-    TitleSource,
+    Cost, ModelId, Params, Prompt, ProviderId, Rating, RequestMetadata, Seq, SystemPrompt, TerminalStatus,
+    Title, TitleSource, TokenUsage,
 };
 
 events! {
@@ -212,9 +212,16 @@ pub struct MessageRated {
 
 /// The conversation has this title now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TitleSet {
     /// Where it came from.
     pub source: TitleSource,
+    /// Tokens it took, when a model made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<TokenUsage>,
+    /// What they cost; absent when a price is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// The title.
     #[serde(skip)]
     pub content: Sealed<TitleContent>,

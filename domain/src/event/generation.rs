@@ -229,12 +229,24 @@ pub struct Terminal {
     /// What did not fit into the model's context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history_cut: Option<HistoryCut>,
+    /// Who answered, when it was not the model that was asked but the one configured to stand in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<AnsweredBy>,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ProviderFault>,
     /// The personal half.
     #[serde(skip)]
     pub content: Sealed<TerminalContent>,
+}
+
+/// A model that answered for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnsweredBy {
+    /// Who runs it.
+    pub provider: ProviderId,
+    /// Which.
+    pub model: ModelId,
 }
 
 /// The class of a failure, as far as it may stand in the clear.

@@ -132,6 +132,12 @@ pub struct Params {
     /// The most tokens of the reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<MaxTokens>,
+    /// Whether the model is to think before it answers, where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_thinking: Option<bool>,
+    /// Whether the model may search the web, where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_web_search: Option<bool>,
 }
 
 #[cfg(test)]

@@ -162,6 +162,7 @@ fn params(fields: &Fields<'_>) -> Result<Params, FrameError> {
         temperature: temperature.map(Temperature::parse).transpose()?,
         top_p: top_p.map(TopP::parse).transpose()?,
         max_tokens: max_tokens.map(MaxTokens::parse).transpose()?,
+        ..Params::default()
     })
 }
 

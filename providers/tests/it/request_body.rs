@@ -22,6 +22,7 @@ fn everything() -> Params {
         temperature: Some(Temperature::parse(0.5).unwrap()),
         top_p: Some(TopP::parse(0.9).unwrap()),
         max_tokens: Some(MaxTokens::parse(1000).unwrap()),
+        ..Params::default()
     }
 }
 

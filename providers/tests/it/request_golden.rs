@@ -62,6 +62,7 @@ fn params(max_tokens: u64) -> Params {
         temperature: Some(Temperature::parse(1.5).unwrap()),
         top_p: Some(TopP::parse(0.9).unwrap()),
         max_tokens: Some(MaxTokens::parse(max_tokens).unwrap()),
+        ..Params::default()
     }
 }
 
