@@ -1,6 +1,10 @@
 //! Posting messages.
 
-use slipstream_commands::{CommandError, Place, finish_generation, post_message, rename_conversation};
+use slipstream_commands::{
+    CommandError, Place, delete_conversation, finish_generation, post_message, rename_conversation,
+    suggest_title,
+};
+use slipstream_domain::conversation::SuggestedTitle;
 use slipstream_domain::{OnBusy, Prompt, Seq, TerminalStatus, Title, UserId};
 use slipstream_eventlog::{
     Append, Category, CommandId, CorrelationId, Expected, NewEvent, OwnerId, StreamAppend, StreamId,
@@ -66,6 +70,24 @@ async fn a_conversation_that_is_foreign_or_not_there_is_not_found() {
         let renamed = rename_conversation(&world.app, bob, place, Title::parse("mine").unwrap()).await;
         assert!(matches!(renamed, Err(CommandError::NotFound("conversation"))), "{renamed:?}");
     }
+}
+
+#[tokio::test]
+async fn a_models_title_takes_the_place_of_the_first_words_and_never_of_the_users_own() {
+    let world = World::new().await;
+    let ann = world.user("ann@example.com").await;
+    let chat = world.chat(ann).await.conversation_id;
+    let suggest = |title: &str| {
+        let suggested = SuggestedTitle { title: Title::parse(title).unwrap(), usage: None, cost: None };
+        suggest_title(&world.app, ann, chat, suggested)
+    };
+    assert!(suggest("A greeting").await.unwrap());
+    rename_conversation(&world.app, ann, chat, Title::parse("Mine").unwrap()).await.unwrap();
+    assert!(!suggest("A better greeting").await.unwrap());
+    let titles = world.events(chat.as_uuid()).await.into_iter().filter(|name| name == "TitleSet");
+    assert_eq!(titles.count(), 3);
+    delete_conversation(&world.app, ann, chat).await.unwrap();
+    assert!(matches!(suggest("Too late").await, Err(CommandError::NotFound("conversation"))));
 }
 
 #[tokio::test]
