@@ -81,7 +81,9 @@ struct Told {
 struct Known {
     parent: Option<MessageId>,
     role: Role,
-    asked: Option<(ProviderId, ModelId)>,
+    generation: Option<GenerationId>,
+    /// Who was asked; in the end, who answered.
+    by: Option<(ProviderId, ModelId)>,
     text: String,
 }
 
@@ -101,14 +103,16 @@ impl Told {
                 let known = Known {
                     parent: posted.parent_message_id,
                     role: Role::User,
-                    asked: None,
+                    generation: None,
+                    by: None,
                     text: text.unwrap_or_default(),
                 };
                 self.messages.insert(posted.message_id, known);
             }
             ConversationEvent::ReplyRequested(reply) => {
                 let parent = Some(reply.parent_message_id);
-                let known = Known { parent, role: Role::Assistant, asked: None, text: String::new() };
+                let (role, generation) = (Role::Assistant, Some(reply.generation_id));
+                let known = Known { parent, role, generation, by: None, text: String::new() };
                 self.messages.insert(reply.message_id, known);
                 self.replies.insert(reply.generation_id, reply.message_id);
             }
@@ -129,7 +133,7 @@ impl Told {
         let Some(message) = message else { return };
         match event {
             GenerationEvent::GenerationRequested(asked) => {
-                message.asked = Some((asked.provider, asked.model));
+                message.by = Some((asked.provider, asked.model));
             }
             GenerationEvent::ChunksRecorded(chunks) => match chunks.runs() {
                 Ok(Sealed::Open(runs)) => {
@@ -139,13 +143,16 @@ impl Told {
                 Ok(Sealed::Erased) => {}
                 Err(_) => self.gaps = true,
             },
+            GenerationEvent::GenerationCompleted(end)
+            | GenerationEvent::GenerationCancelled(end)
+            | GenerationEvent::GenerationInterrupted(end)
+            | GenerationEvent::GenerationFailed(end) => {
+                let answered = end.answered_by.map(|by| (by.provider, by.model));
+                message.by = answered.or(message.by.take());
+            }
             GenerationEvent::GenerationStarted(_)
             | GenerationEvent::GenerationTakenOver(_)
-            | GenerationEvent::CancelRequested(_)
-            | GenerationEvent::GenerationCompleted(_)
-            | GenerationEvent::GenerationCancelled(_)
-            | GenerationEvent::GenerationInterrupted(_)
-            | GenerationEvent::GenerationFailed(_) => {}
+            | GenerationEvent::CancelRequested(_) => {}
         }
     }
 
@@ -157,9 +164,10 @@ impl Told {
         while let Some(id) = next.filter(|id| seen.insert(*id)) {
             let Some(known) = self.messages.remove(&id) else { break };
             next = known.parent;
-            let (provider, model) = known.asked.unzip();
-            if !known.text.is_empty() {
-                branch.push(HistoryMessage { role: known.role, provider, model, text: known.text });
+            let Known { role, generation, text, .. } = known;
+            let (provider, model) = known.by.unzip();
+            if !text.is_empty() {
+                branch.push(HistoryMessage { role, generation, provider, model, text });
             }
         }
         branch.reverse();

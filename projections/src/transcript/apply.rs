@@ -6,7 +6,9 @@ use slipstream_domain::event::{
     ChunksRecorded, ConversationEvent, GenerationEvent, GenerationRequested, ReplyRecorded, Terminal,
 };
 use slipstream_domain::run::MalformedRun;
-use slipstream_domain::{Category, Event, GenerationId, MessageId, Part, Rating, Role, Sealed, Seq, UserId};
+use slipstream_domain::{
+    Category, Event, GenerationId, MessageId, ModelId, Part, ProviderId, Rating, Role, Sealed, Seq, UserId,
+};
 use slipstream_eventlog::{Recorded, StreamId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -125,10 +127,11 @@ impl<'a> Outputs<'a> {
             Ok(Sealed::Erased) => (None, None),
             Err(error) => return Err(ApplyError::Unfit(format!("generation {generation}: {error}"))),
         };
-        let thought = self.ends.get(&generation.as_uuid()).and_then(|end| end.thinking_ms);
+        let end = self.ends.get(&generation.as_uuid());
         let counted = chunks.iter().rev().find_map(|chunks| chunks.thinking_ms);
-        let thinking_ms = thought.or(counted).map(sql::bigint);
-        Ok(EndedReply { status: MessageStatus::Ended(reply.status), at, text, thinking, thinking_ms })
+        let thinking_ms = end.and_then(|end| end.thinking_ms).or(counted).map(sql::bigint);
+        let by = end.and_then(|end| end.answered_by.as_ref()).map(|by| Model::of(&by.provider, &by.model));
+        Ok(EndedReply { status: MessageStatus::Ended(reply.status), at, text, thinking, thinking_ms, by })
     }
 }
 
@@ -182,12 +185,20 @@ struct Model {
     model: String,
 }
 
+impl Model {
+    fn of(provider: &ProviderId, model: &ModelId) -> Self {
+        Self { provider: provider.as_str().to_owned(), model: model.as_str().to_owned() }
+    }
+}
+
 struct EndedReply {
     status: MessageStatus,
     at: OffsetDateTime,
     text: Option<String>,
     thinking: Option<String>,
     thinking_ms: Option<i64>,
+    /// Who answered, when it was not the model that was asked.
+    by: Option<Model>,
 }
 
 impl Changes {
@@ -246,8 +257,7 @@ impl Changes {
     }
 
     fn asked(&mut self, asked: &GenerationRequested) {
-        let provider = asked.provider.as_str().to_owned();
-        let model = Model { provider, model: asked.model.as_str().to_owned() };
+        let model = Model::of(&asked.provider, &asked.model);
         match self.rows.get_mut(&asked.message_id) {
             Some(row) => row.model = Some(model),
             None => self.asked.push((asked.message_id, model)),
@@ -281,6 +291,11 @@ impl Row {
             ended: None,
         }
     }
+
+    /// Who answered; before that, who is asked.
+    fn by(&self) -> Option<&Model> {
+        self.ended.as_ref().and_then(|ended| ended.by.as_ref()).or(self.model.as_ref())
+    }
 }
 
 async fn delete(connection: &mut PgConnection, changes: &Changes) -> Result<(), sqlx::Error> {
@@ -310,7 +325,7 @@ async fn insert(connection: &mut PgConnection, rows: &[(MessageId, Row)]) -> Res
         return Ok(());
     }
     let ended = || rows.iter().map(|(_, row)| row.ended.as_ref());
-    let model = || rows.iter().map(|(_, row)| row.model.as_ref());
+    let model = || rows.iter().map(|(_, row)| row.by());
     let text = rows.iter().map(|(_, row)| row.ended.as_ref().map_or(&row.text, |ended| &ended.text).clone());
     let status = rows.iter().map(|(_, row)| row.ended.as_ref().map_or(row.status, |ended| ended.status));
     sqlx::query!(
@@ -371,9 +386,11 @@ async fn record(connection: &mut PgConnection, ended: &[(MessageId, EndedReply)]
     sqlx::query!(
         "UPDATE message AS m
          SET status = n.status, ended_at = n.ended_at, text = n.text, thinking_text = n.thinking_text,
-             thinking_ms = n.thinking_ms
-         FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::bigint[])
-              AS n (message_id, status, ended_at, text, thinking_text, thinking_ms)
+             thinking_ms = n.thinking_ms, provider = coalesce(n.provider, m.provider),
+             model = coalesce(n.model, m.model)
+         FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+                     $8::text[])
+              AS n (message_id, status, ended_at, text, thinking_text, thinking_ms, provider, model)
          WHERE m.message_id = n.message_id",
         &ended.iter().map(|(id, _)| id.as_uuid()).collect::<Vec<_>>(),
         &ended.iter().map(|(_, ended)| ended.status.as_str()).collect::<Vec<_>>() as &[&str],
@@ -381,6 +398,9 @@ async fn record(connection: &mut PgConnection, ended: &[(MessageId, EndedReply)]
         &ended.iter().map(|(_, ended)| ended.text.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
         &ended.iter().map(|(_, ended)| ended.thinking.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
         &ended.iter().map(|(_, ended)| ended.thinking_ms).collect::<Vec<_>>() as &[Option<i64>],
+        &ended.iter().map(|(_, ended)| Some(&*ended.by.as_ref()?.provider)).collect::<Vec<_>>()
+            as &[Option<&str>],
+        &ended.iter().map(|(_, ended)| Some(&*ended.by.as_ref()?.model)).collect::<Vec<_>>() as &[Option<&str>],
     )
     .execute(connection)
     .await?;

@@ -1,6 +1,6 @@
 //! What a model is told: one branch, from the first message to the one it answers.
 
-use slipstream_domain::{ConversationId, MessageId, ModelId, ProviderId, Role};
+use slipstream_domain::{ConversationId, GenerationId, MessageId, ModelId, ProviderId, Role};
 
 use super::{Transcript, role};
 use crate::error::QueryError;
@@ -12,7 +12,9 @@ use crate::sql;
 pub struct HistoryMessage {
     /// Who wrote it.
     pub role: Role,
-    /// Who was asked for it; absent for a user's.
+    /// The generation that made it; absent for a user's.
+    pub generation: Option<GenerationId>,
+    /// Who answered; absent for a user's.
     pub provider: Option<ProviderId>,
     /// With which model; absent for a user's.
     pub model: Option<ModelId>,
@@ -40,7 +42,7 @@ pub async fn history(
                FROM branch AS b JOIN message AS m USING (message_id)
                WHERE m.conversation_id = $1 AND m.parent_id IS NOT NULL
            )
-           SELECT m.role, m.provider, m.model, m.text AS "text!"
+           SELECT m.role, m.generation_id, m.provider, m.model, m.text AS "text!"
            FROM branch AS b JOIN message AS m USING (message_id)
            WHERE m.conversation_id = $1 AND m.status <> 'queued' AND m.text <> ''
            ORDER BY b.depth DESC"#,
@@ -51,6 +53,7 @@ pub async fn history(
     let messages = rows.into_iter().map(|row| {
         Ok(HistoryMessage {
             role: role(&row.role)?,
+            generation: row.generation_id.map(GenerationId::from_uuid),
             provider: row.provider.as_deref().map(sql::provider).transpose()?,
             model: row.model.as_deref().map(sql::model).transpose()?,
             text: row.text,
