@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attachment::{FileKind, Intake};
 use crate::base_url::BaseUrl;
 use crate::http::Http;
-use crate::{ChatRequest, DeltaStream, Provider};
+use crate::{ChatRequest, DeltaStream, Model, Provider};
 #[cfg(any(test, fuzzing))]
 pub(crate) use events::MessagesDecoder;
 
@@ -49,6 +49,10 @@ impl Provider for Anthropic {
 
     fn stream(&self, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream {
         rounds::stream(self.http.clone(), self.url.clone(), request, cancel)
+    }
+
+    fn takes_thinking(&self, model: &Model) -> bool {
+        body::takes_thinking(model)
     }
 
     fn intake(&self, kind: FileKind) -> Intake {

@@ -16,7 +16,7 @@ use crate::breaker::{Breaker, Permit};
 use crate::delta::until_cancelled;
 use crate::meters;
 use crate::retry::{Jitter, RetryPolicy};
-use crate::usage::sum;
+use crate::usage::sum_usage;
 use crate::{ChatRequest, Delta, DeltaStream, Provider, ProviderError};
 
 /// An answer on its way.
@@ -193,7 +193,7 @@ impl Run {
     fn passed_on(&mut self, delta: Delta) -> Delta {
         match delta {
             Delta::Usage(usage) => {
-                let total = self.spent.map_or(usage, |spent| sum(spent, usage));
+                let total = self.spent.map_or(usage, |spent| sum_usage(spent, usage));
                 self.latest = Some(total);
                 Delta::Usage(total)
             }

@@ -29,6 +29,8 @@ pub struct Vendor {
     pub base_url: Option<String>,
     /// The model taken when a request names none.
     pub default: Arc<Model>,
+    /// The model that finds titles: a cheap one that does not think long.
+    pub titles: Arc<Model>,
     /// All its models.
     pub models: Vec<Arc<Model>>,
 }
@@ -219,14 +221,15 @@ impl Catalogue {
     /// Reads and checks a catalogue.
     ///
     /// # Errors
-    /// Not of the form of `models.json`; an id twice or malformed; a default that is missing or does not chat; a limit
+    /// Not of the form of `models.json`; an id twice or malformed; a default or a model for titles that is missing or does not chat; a limit
     /// of 0 or a `max_output` above `context`. The error names the place.
     pub fn parse(json: &str) -> Result<Self, CatalogueError> {
         Self { version: String::new(), vendors: Vec::new() }.extended(json)
     }
 
     /// This catalogue with the operator's on top, of the same form. A provider that is here already gets the models (one
-    /// of the same id is replaced where it stands, others come last), and the default, name and key setting where given. A
+    /// of the same id is replaced where it stands, others come last), and the default, the model for titles, name and key
+    /// setting where given. A
     /// new one must have a `base_url` and is spoken to as OpenAI-compatible (Ollama, vLLM, LM Studio, `LiteLLM`).
     ///
     /// # Errors

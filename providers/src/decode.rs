@@ -121,6 +121,9 @@ pub(crate) fn cleaned(delta: Delta) -> Option<Delta> {
     }
 }
 
+/// Between two parts of an answer, or of its thinking.
+pub(crate) const FURTHER: &str = "\n\n";
+
 /// `delta`, after a blank line when it is the first of a further part; none when it is empty. `last` remembers the place.
 pub(crate) fn continued<P: PartialEq>(last: &mut Option<P>, place: P, delta: String) -> Option<String> {
     if delta.is_empty() {
@@ -128,7 +131,7 @@ pub(crate) fn continued<P: PartialEq>(last: &mut Option<P>, place: P, delta: Str
     }
     let further = last.as_ref().is_some_and(|before| *before != place);
     *last = Some(place);
-    Some(if further { format!("\n\n{delta}") } else { delta })
+    Some(if further { format!("{FURTHER}{delta}") } else { delta })
 }
 
 /// A source, if it is at a web address: a client turns it into a link.

@@ -19,7 +19,7 @@ use crate::base_url::BaseUrl;
 use crate::exchange::{Exchange, ask, ask_once};
 use crate::http::Http;
 use crate::provider::Uploading;
-use crate::{ApiKey, Attachment, ChatRequest, DeltaStream, Provider};
+use crate::{ApiKey, Attachment, Capability, ChatRequest, DeltaStream, Model, Provider};
 pub(crate) use events::GeminiDecoder;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -67,6 +67,10 @@ impl Provider for Gemini {
         url.set_query(Some("alt=sse"));
         let exchange = body::body(request).and_then(|body| Exchange::keyed(url, API_KEY, key, body));
         ask(&self.http, exchange, GeminiDecoder::default(), key, cancel)
+    }
+
+    fn takes_thinking(&self, model: &Model) -> bool {
+        model.can(Capability::Thinking)
     }
 
     fn intake(&self, _: FileKind) -> Intake {

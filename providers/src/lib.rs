@@ -35,6 +35,7 @@ mod responses;
 mod retry;
 pub mod simulated;
 mod sse;
+mod title;
 mod usage;
 
 pub use attachment::{Attachment, FileKind, Intake, Source, Unreadable};
@@ -55,3 +56,5 @@ pub use provider::{Provider, UploadedFile, Uploading};
 pub use registry::{Providers, Settings, SettingsError};
 pub use request::{ChatRequest, PictureSize, SignedThinking, Turn, UserLocation};
 pub use retry::{Jitter, RetryPolicy};
+pub use title::{title_of, title_request};
+pub use usage::sum_usage;

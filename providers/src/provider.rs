@@ -7,7 +7,7 @@ use slipstream_domain::{ErrorClass, ProviderId};
 use tokio_util::sync::CancellationToken;
 
 use crate::attachment::{FileKind, Intake};
-use crate::{ApiKey, Attachment, ChatRequest, DeltaStream, ProviderError};
+use crate::{ApiKey, Attachment, ChatRequest, DeltaStream, Model, ProviderError};
 
 /// A vendor, or something that stands in for one.
 pub trait Provider: Send + Sync {
@@ -17,6 +17,16 @@ pub trait Provider: Send + Sync {
     /// Asks once: one answer, no retry. When `cancel` fires, the connection is closed and the stream ends at once without
     /// an item.
     fn stream(&self, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream;
+
+    /// Asks once for a conversation's title, with a request made by [`crate::title_request`].
+    fn title(&self, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream {
+        self.stream(request, cancel)
+    }
+
+    /// Whether the thinking of the model's earlier answers goes back to it ([`crate::Turn::Assistant`]).
+    fn takes_thinking(&self, _model: &Model) -> bool {
+        false
+    }
 
     /// In which forms it takes a file of a kind that the model asked can read.
     fn intake(&self, _kind: FileKind) -> Intake {

@@ -110,6 +110,12 @@ impl Providers {
         })
     }
 
+    /// Whether the thinking of the model's earlier answers goes back to it.
+    #[must_use]
+    pub fn takes_thinking(&self, model: &Model) -> bool {
+        self.get(&model.provider).is_some_and(|adapter| adapter.takes_thinking(model))
+    }
+
     /// Gives the vendor a file to keep for a while, where [`Intake::upload`] says that it takes one so. Once, without
     /// retries. Cancel-safe: dropping it gives up.
     ///

@@ -56,6 +56,27 @@ impl Provider for Simulated {
         };
         until_cancelled(plan.stream(request), cancel)
     }
+
+    fn title(&self, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream {
+        let prompt = request.history.last().map_or("", Turn::text);
+        let text = vec![title(prompt)];
+        let plan = Plan { thinking: Vec::new(), text, delay: Directive::DEFAULT_DELAY, failure: None };
+        until_cancelled(plan.stream(request), cancel)
+    }
+}
+
+/// The title it finds for a prompt: its first six words that are no directive, with a capital letter.
+#[must_use]
+pub fn title(prompt: &str) -> String {
+    let (before, rest) = prompt.split_once("[[").unwrap_or((prompt, ""));
+    let after = rest.split_once("]]").map_or("", |(_, after)| after);
+    let words: Vec<_> = before.split_whitespace().chain(after.split_whitespace()).take(6).collect();
+    let text = words.join(" ");
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => "A simulated conversation".to_owned(),
+    }
 }
 
 /// What it answers to a prompt without a directive.

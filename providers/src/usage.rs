@@ -32,15 +32,16 @@ impl Counts {
     }
 }
 
-/// Both together, as one usage: of attempts or rounds that follow one another.
-pub(crate) fn sum(a: TokenUsage, b: TokenUsage) -> TokenUsage {
+/// Both together, as one usage: of attempts or rounds that follow one another. Estimated if one of them is.
+#[must_use]
+pub fn sum_usage(a: TokenUsage, b: TokenUsage) -> TokenUsage {
     TokenUsage {
         input: a.input.saturating_add(b.input),
         cached_input: a.cached_input.saturating_add(b.cached_input),
         output: a.output.saturating_add(b.output),
         reasoning: a.reasoning.saturating_add(b.reasoning),
         total: a.total.saturating_add(b.total),
-        source: b.source,
+        source: if a.source == UsageSource::Estimated { a.source } else { b.source },
     }
 }
 

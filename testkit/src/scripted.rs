@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use slipstream_domain::ProviderId;
-use slipstream_providers::{ChatRequest, Delta, DeltaStream, Provider, ProviderError};
+use slipstream_providers::{ChatRequest, Delta, DeltaStream, Model, Provider, ProviderError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,8 @@ pub enum Line {
     Panic,
 }
 
-/// Answers each call with the next of its scripts. Cheap to clone; clones share everything.
+/// Answers each call with the next of its scripts, and finds no titles but those it is told. Cheap to clone; clones share
+/// everything.
 #[derive(Debug, Clone)]
 pub struct ScriptedProvider {
     id: ProviderId,
@@ -38,6 +39,8 @@ pub struct ScriptedProvider {
 #[derive(Debug)]
 struct Shared {
     scripts: Mutex<VecDeque<Vec<Line>>>,
+    titles: Mutex<VecDeque<Vec<Line>>>,
+    titled: Mutex<Vec<ChatRequest>>,
     requests: Mutex<Vec<ChatRequest>>,
     holds: Semaphore,
     closed: AtomicUsize,
@@ -49,11 +52,30 @@ impl ScriptedProvider {
     pub fn new(id: ProviderId, scripts: impl IntoIterator<Item = Vec<Line>>) -> Self {
         let shared = Shared {
             scripts: Mutex::new(scripts.into_iter().collect()),
+            titles: Mutex::default(),
+            titled: Mutex::default(),
             requests: Mutex::default(),
             holds: Semaphore::new(0),
             closed: AtomicUsize::new(0),
         };
         Self { id, shared: Arc::new(shared) }
+    }
+
+    /// Answers the next request for a title with this script.
+    ///
+    /// # Panics
+    /// When another test thread panicked while asking.
+    pub fn will_title(&self, script: Vec<Line>) {
+        self.shared.titles.lock().expect("no thread panicked").push_back(script);
+    }
+
+    /// Which titles it was asked for, in order.
+    ///
+    /// # Panics
+    /// When another test thread panicked while asking.
+    #[must_use]
+    pub fn titled(&self) -> Vec<ChatRequest> {
+        self.shared.titled.lock().expect("no thread panicked").clone()
     }
 
     /// Ends one [`Line::Hold`], the present one or the next.
@@ -70,7 +92,7 @@ impl ScriptedProvider {
         self.shared.requests.lock().expect("no thread panicked").clone()
     }
 
-    /// How many answers are over: said to the end, or given up by their caller.
+    /// How many answers that are no titles are over: said to the end, or given up by their caller.
     #[must_use]
     pub fn closed(&self) -> usize {
         self.shared.closed.load(Ordering::SeqCst)
@@ -85,10 +107,24 @@ impl Provider for ScriptedProvider {
     fn stream(&self, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream {
         self.shared.requests.lock().expect("no thread panicked").push(request.clone());
         let script = self.shared.scripts.lock().expect("no thread panicked").pop_front();
-        let answering = Answering {
-            lines: script.expect("a script for every call").into(),
-            shared: Arc::clone(&self.shared),
-        };
+        let counts = Counts(Arc::clone(&self.shared));
+        self.answer(script.expect("a script for every call"), Some(counts), cancel)
+    }
+
+    fn title(&self, request: &ChatRequest, cancel: CancellationToken) -> DeltaStream {
+        self.shared.titled.lock().expect("no thread panicked").push(request.clone());
+        let script = self.shared.titles.lock().expect("no thread panicked").pop_front();
+        self.answer(script.unwrap_or_default(), None, cancel)
+    }
+
+    fn takes_thinking(&self, _: &Model) -> bool {
+        true
+    }
+}
+
+impl ScriptedProvider {
+    fn answer(&self, script: Vec<Line>, counts: Option<Counts>, cancel: CancellationToken) -> DeltaStream {
+        let answering = Answering { lines: script.into(), shared: Arc::clone(&self.shared), _counts: counts };
         let answer = stream::unfold(answering, |mut answering| async move {
             let item = answering.next().await?;
             Some((item, answering))
@@ -100,7 +136,11 @@ impl Provider for ScriptedProvider {
 struct Answering {
     lines: VecDeque<Line>,
     shared: Arc<Shared>,
+    _counts: Option<Counts>,
 }
+
+/// Counts an answer that is over.
+struct Counts(Arc<Shared>);
 
 impl Answering {
     async fn next(&mut self) -> Option<Result<Delta, ProviderError>> {
@@ -119,8 +159,8 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for Counts {
     fn drop(&mut self) {
-        self.shared.closed.fetch_add(1, Ordering::SeqCst);
+        self.0.closed.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::SignedThinking;
+use crate::decode::FURTHER;
 
 /// Before the proof of thinking that Anthropic encrypted instead of showing it. A signature proper is base64, without `:`.
 const REDACTED: &str = "redacted:";
@@ -12,12 +13,20 @@ pub(super) fn redacted_signature(data: &str) -> String {
     format!("{REDACTED}{data}")
 }
 
-/// A run of thinking, unchanged.
-pub(super) fn thinking_block(run: &SignedThinking) -> Value {
-    match run.signature.strip_prefix(REDACTED) {
-        Some(data) => json!({ "type": "redacted_thinking", "data": data }),
-        None => json!({ "type": "thinking", "thinking": run.text, "signature": run.signature }),
-    }
+/// Runs of thinking, unchanged: without the blank lines that were put between them for their readers, or their proofs
+/// would not hold.
+pub(super) fn thinking_blocks(runs: &[SignedThinking]) -> Vec<Value> {
+    let mut first = true;
+    let block = |run: &SignedThinking| {
+        let between = if first { "" } else { FURTHER };
+        let text = run.text.strip_prefix(between).unwrap_or(&run.text);
+        first &= run.text.is_empty();
+        match run.signature.strip_prefix(REDACTED) {
+            Some(data) => json!({ "type": "redacted_thinking", "data": data }),
+            None => json!({ "type": "thinking", "thinking": text, "signature": run.signature }),
+        }
+    };
+    runs.iter().map(block).collect()
 }
 
 /// Words.
@@ -71,6 +80,21 @@ impl Blocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thinking_goes_back_as_it_came_without_what_was_put_between_its_runs() {
+        let run =
+            |text: &str, signature: &str| SignedThinking { text: text.into(), signature: signature.into() };
+        let runs =
+            [run("", "redacted:eA=="), run("so", "c2ln"), run("\n\nthen", "c2lnMg=="), run("", "c2lnMw==")];
+        let expected = [
+            json!({ "type": "redacted_thinking", "data": "eA==" }),
+            json!({ "type": "thinking", "thinking": "so", "signature": "c2ln" }),
+            json!({ "type": "thinking", "thinking": "then", "signature": "c2lnMg==" }),
+            json!({ "type": "thinking", "thinking": "", "signature": "c2lnMw==" }),
+        ];
+        assert_eq!(thinking_blocks(&runs), expected);
+    }
 
     #[test]
     fn an_unfinished_answer_is_put_together_as_the_vendor_would_have_sent_it_whole() {

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 use slipstream_domain::Role;
 
-use super::blocks::{text_block, thinking_block};
+use super::blocks::{text_block, thinking_blocks};
 use crate::attachment::{FileKind, base64};
 use crate::body::Put;
 use crate::catalogue::ThinkingControl;
 use crate::history::{Message, Tag, shaped};
-use crate::{Attachment, ChatRequest, ProviderError, Source, UserLocation};
+use crate::{Attachment, ChatRequest, Model, ProviderError, Source, UserLocation};
 
 /// For a model whose limit is not known; the field is required.
 const USUAL_MAX_TOKENS: u64 = 4096;
@@ -60,16 +60,21 @@ fn web_search(request: &ChatRequest) -> Value {
     Value::Object(tool)
 }
 
-/// Thinking of earlier answers goes back only while the model thinks within a budget: else it means nothing to it, or is
-/// bound to a conversation that was not cut and not tagged.
+/// Thinking of earlier answers goes back only to models that think within a budget. To later ones it is bound: what came
+/// before it must be as it was then ("Preserved thinking"), and here a history is cut and tagged.
+pub(super) fn takes_thinking(model: &Model) -> bool {
+    matches!(model.thinking, Some(ThinkingControl::Budget { .. }))
+}
+
+/// Thinking means nothing to a model that does not think now.
 fn message(message: &Message<'_>, thinks: bool) -> Result<Value, ProviderError> {
     let role = match message.role {
         Role::User => "user",
         Role::Assistant => "assistant",
     };
-    let thinking = message.thinking.iter().filter(|_| thinks).map(|run| Ok(thinking_block(run)));
+    let thinking = if thinks { thinking_blocks(message.thinking) } else { Vec::new() };
     let files = message.files.iter().map(|(kind, attachment)| file(*kind, attachment));
-    let mut content = thinking.chain(files).collect::<Result<Vec<_>, ProviderError>>()?;
+    let mut content = thinking.into_iter().map(Ok).chain(files).collect::<Result<Vec<_>, ProviderError>>()?;
     if content.is_empty() {
         return Ok(json!({ "role": role, "content": message.text }));
     }

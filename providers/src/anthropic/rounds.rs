@@ -14,7 +14,7 @@ use super::body::body;
 use super::events::{MessagesDecoder, Paused};
 use crate::exchange::{Exchange, ask};
 use crate::http::Http;
-use crate::usage::sum;
+use crate::usage::sum_usage;
 use crate::{ApiKey, ChatRequest, Delta, DeltaStream, ProviderError};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -69,7 +69,7 @@ impl Rounds {
             }
             match self.current.as_mut()?.next().await? {
                 Ok(Delta::Usage(usage)) => {
-                    self.spent = Some(self.spent.map_or(usage, |spent| sum(spent, usage)));
+                    self.spent = Some(self.spent.map_or(usage, |spent| sum_usage(spent, usage)));
                 }
                 Ok(Delta::Finish { reason: FinishReason::Pause }) if self.goes_on() => self.current = None,
                 finish @ Ok(Delta::Finish { .. }) => match self.spent.take() {

@@ -48,6 +48,7 @@ struct VendorEntry {
     id: String,
     name: Option<String>,
     default: Option<String>,
+    titles: Option<String>,
     key_setting: Option<String>,
     base_url: Option<String>,
     models: Vec<ModelEntry>,
@@ -98,15 +99,20 @@ impl VendorEntry {
             (None, None, Some(first)) => first.id.to_string(),
             (None, None, None) => return Err(general("has no models".to_owned())),
         };
-        let found = models.iter().find(|model| model.id.as_str() == default && model.can(Capability::Chat));
-        let Some(default) = found.cloned() else {
-            return Err((default, "is the default, but not a chat model of this provider".to_owned()));
-        };
+        let titles = self.titles.or_else(|| known.map(|vendor| vendor.titles.id.to_string()));
+        let titles = titles.unwrap_or_else(|| default.clone());
+        let default = chat_model(&models, default, "is the default")?;
+        let titles = chat_model(&models, titles, "is to find titles")?;
         let name = self.name.or_else(|| known.map(|vendor| vendor.name.clone())).unwrap_or(self.id);
         let key_setting = self.key_setting.or_else(|| known.and_then(|vendor| vendor.key_setting.clone()));
         let base_url = self.base_url.or_else(|| known.and_then(|vendor| vendor.base_url.clone()));
-        Ok(Vendor { id, name, key_setting, base_url, default, models })
+        Ok(Vendor { id, name, key_setting, base_url, default, titles, models })
     }
+}
+
+fn chat_model(models: &[Arc<Model>], id: String, role: &str) -> Result<Arc<Model>, Fault> {
+    let found = models.iter().find(|model| model.id.as_str() == id && model.can(Capability::Chat));
+    found.cloned().ok_or_else(|| (id, format!("{role}, but not a chat model of this provider")))
 }
 
 /// `models` with `entries` in the places of those of the same id, or at the end.

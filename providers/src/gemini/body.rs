@@ -69,7 +69,12 @@ fn content(message: &Message<'_>) -> Result<Value, ProviderError> {
     let mut parts =
         message.files.iter().map(|(_, attachment)| file(attachment)).collect::<Result<Vec<_>, _>>()?;
     if !message.text.is_empty() {
-        parts.push(json!({ "text": message.text }));
+        let mut part = Map::new();
+        part.put("text", Some(&message.text));
+        // The proof of all that was thought comes with the last part of an answer, and goes back there. The thoughts
+        // themselves are only a summary for readers.
+        part.put("thoughtSignature", message.thinking.last().map(|run| &run.signature));
+        parts.push(Value::Object(part));
     }
     Ok(json!({ "role": role, "parts": parts }))
 }
