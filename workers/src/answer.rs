@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use slipstream_domain::event::{HistoryCut, ProviderFault, Terminal, TerminalContent, ThinkingSignature};
+use slipstream_domain::event::{
+    AnsweredBy, HistoryCut, ProviderFault, Terminal, TerminalContent, ThinkingSignature,
+};
 use slipstream_domain::{Citation, Cost, Ending, ErrorClass, FinishReason, Seq, TerminalStatus, TokenUsage};
-use slipstream_providers::ProviderError;
+use slipstream_providers::{ProviderError, sum_usage};
 use tokio::time::Instant;
 
 /// Sources kept of one answer.
@@ -23,7 +25,8 @@ pub(crate) struct Answer {
     thinking_since: Option<Instant>,
     digest: Sha256,
     has_text: bool,
-    usage: Option<TokenUsage>,
+    /// The vendor's last count, and in which attempt it came.
+    usage: Option<(u32, TokenUsage)>,
     citations: Vec<Citation>,
     signatures: Vec<ThinkingSignature>,
     signature_bytes: usize,
@@ -47,6 +50,8 @@ pub(crate) enum End {
 pub(crate) struct Fault {
     pub(crate) class: ErrorClass,
     pub(crate) message: String,
+    /// Whether another provider may do better.
+    pub(crate) transient: bool,
 }
 
 /// What the end of an answer says beside what [`Answer`] knows.
@@ -57,11 +62,12 @@ pub(crate) struct Sums {
     pub(crate) usage: Option<TokenUsage>,
     pub(crate) cost: Option<Cost>,
     pub(crate) history_cut: Option<HistoryCut>,
+    pub(crate) answered_by: Option<AnsweredBy>,
 }
 
 impl Fault {
     pub(crate) fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into() }
+        Self { class, message: message.into(), transient: false }
     }
 
     /// A fault of ours; what it was is in the server's log, not in the user's answer.
@@ -87,7 +93,7 @@ impl Fault {
 
 impl From<ProviderError> for Fault {
     fn from(error: ProviderError) -> Self {
-        Self::new(error.class(), error.message())
+        Self { transient: error.is_transient(), ..Self::new(error.class(), error.message()) }
     }
 }
 
@@ -146,14 +152,26 @@ impl Answer {
         }
     }
 
-    /// What the vendor has counted so far.
-    pub(crate) fn counted(&mut self, usage: TokenUsage) {
-        self.usage = Some(usage);
+    /// What the vendor has counted so far, in its `attempt`th attempt.
+    pub(crate) fn counted(&mut self, usage: TokenUsage, attempt: u32) {
+        self.usage = Some((attempt, usage));
     }
 
-    /// The vendor's last count.
-    pub(crate) fn usage(&self) -> Option<TokenUsage> {
-        self.usage
+    /// Takes what `attempts` attempts took: the vendor's last count, and the `estimate` of the last attempt when it was cut
+    /// before anything of it was counted.
+    pub(crate) fn take_usage(&mut self, attempts: u32, estimate: Option<TokenUsage>) -> Option<TokenUsage> {
+        match (self.usage.take(), estimate) {
+            (Some((attempt, earlier)), Some(estimate)) if attempt < attempts => {
+                Some(sum_usage(earlier, estimate))
+            }
+            (Some((_, counted)), _) => Some(counted),
+            (None, estimate) => estimate,
+        }
+    }
+
+    /// Whether nothing of an answer has come yet.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.first_token.is_none() && self.citations.is_empty() && self.signatures.is_empty()
     }
 
     /// Milliseconds of thinking up to now; `None` when it has not thought.
@@ -197,6 +215,7 @@ impl Answer {
             first_token_ms: self.first_token.map(millis),
             thinking_ms,
             history_cut: sums.history_cut,
+            answered_by: sums.answered_by,
             error: fault.map(|fault| ProviderFault { class: fault.class }),
             content: content.into(),
         };
@@ -210,10 +229,12 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use slipstream_domain::UsageSource;
+
     use super::*;
 
     fn sums() -> Sums {
-        Sums { final_seq: Seq(1), attempts: 1, usage: None, cost: None, history_cut: None }
+        Sums { final_seq: Seq(1), attempts: 1, ..Sums::default() }
     }
 
     fn at(start: Instant, millis: u64) -> Instant {
@@ -273,6 +294,27 @@ mod tests {
         let ending = answer.ending(End::Finished(FinishReason::Length), sums(), now);
         assert_eq!(ending.status, TerminalStatus::Completed);
         assert_eq!(ending.terminal.finish_reason, Some(FinishReason::Length));
+    }
+
+    #[test]
+    fn tokens_of_earlier_attempts_are_kept_when_the_last_is_cut_before_it_is_counted() {
+        let of = |output, source| TokenUsage {
+            input: 10,
+            cached_input: 0,
+            output,
+            reasoning: 0,
+            total: 10 + output,
+            source,
+        };
+        let (counted, estimate) = (of(5, UsageSource::Provider), of(3, UsageSource::Estimated));
+        let usage = |attempts, estimate| {
+            let mut answer = Answer::new(Instant::now());
+            answer.counted(counted, 1);
+            answer.take_usage(attempts, estimate).map(|usage| (usage.total, usage.source))
+        };
+        assert_eq!(usage(1, Some(estimate)), Some((15, UsageSource::Provider)));
+        assert_eq!(usage(2, Some(estimate)), Some((28, UsageSource::Estimated)));
+        assert_eq!(usage(2, None), Some((15, UsageSource::Provider)), "the last one said nothing");
     }
 
     #[test]

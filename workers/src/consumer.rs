@@ -26,13 +26,18 @@ pub(crate) async fn consume(worker: Arc<Worker>, tasks: TaskTracker, drain: Canc
         let span = tracing::info_span!("make_reply", generation.id = %delivery.job().generation);
         tasks.spawn(handle(Arc::clone(&worker), delivery, place).instrument(span));
     }
+    let seen_out = async {
+        let _all = worker.places.acquire_many(worker.settings.concurrency).await;
+        worker.sides.over().await;
+    };
     tokio::select! {
-        _all = worker.places.acquire_many(worker.settings.concurrency) => {}
+        () = seen_out => {}
         () = tokio::time::sleep(worker.settings.grace) => {
             tracing::warn!("the grace period is over; what is in hand does not go on");
         }
     }
     worker.stop.cancel();
+    worker.sides.over().await;
 }
 
 /// A place and a job for it; `None` when it is time to drain.

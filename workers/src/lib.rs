@@ -9,6 +9,7 @@ mod claims;
 mod coalesce;
 mod consumer;
 mod delivery;
+mod hints;
 mod history;
 mod hot;
 mod journal;
@@ -18,8 +19,9 @@ mod prepare;
 mod reply;
 mod sweeper;
 mod takeover;
+mod titles;
 mod usage;
 mod worker;
 
 pub use meters::describe_metrics;
-pub use worker::{AtGraceEnd, Settings, WorkerDeps, Workers};
+pub use worker::{AtGraceEnd, Fallback, Settings, WorkerDeps, Workers};

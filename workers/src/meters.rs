@@ -28,6 +28,11 @@ pub fn describe_metrics() {
         "Jobs that the queue delivered again because their worker had not finished them."
     );
     describe_counter!(
+        "slipstream_fallbacks_total",
+        Unit::Count,
+        "Replies that were asked of the fallback model because their own could not be had."
+    );
+    describe_counter!(
         "slipstream_takeovers_total",
         Unit::Count,
         "Generations that this process has taken over from an owner that was lost."
@@ -79,6 +84,11 @@ pub(crate) fn opened(waited: Duration) {
 /// A job has come once more.
 pub(crate) fn redelivered() {
     counter!("slipstream_job_redeliveries_total").increment(1);
+}
+
+/// Another model is asked.
+pub(crate) fn fell_back() {
+    counter!("slipstream_fallbacks_total").increment(1);
 }
 
 /// A generation has another owner.

@@ -5,20 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use slipstream_commands::ports::{BusEvent, LiveMessage, Subject, Subscription};
-use slipstream_commands::{CommandError, Ownership};
-use slipstream_domain::event::HistoryCut;
+use slipstream_commands::{CommandError, Ownership, Position};
+use slipstream_domain::event::{AnsweredBy, HistoryCut};
 use slipstream_domain::values::clean_text;
-use slipstream_domain::{ErrorClass, FinishReason, ProviderId, Request};
-use slipstream_providers::{Attempts, Delta, DeltaStream, Model, ProviderError};
+use slipstream_domain::{ErrorClass, FinishReason, GenerationId, Request, TokenUsage};
+use slipstream_providers::{Attempts, Catalogue, Delta, DeltaStream, Model, ProviderError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Answer, End, Fault, Sums};
 use crate::delivery::Left;
+use crate::hints::{Hint, Hints};
+use crate::meters;
 use crate::outlet::Outlet;
 use crate::prepare::{Prepared, Unprepared};
-use crate::usage::{cost, estimated};
+use crate::titles::Untitled;
+use crate::usage::{Bill, cost, estimated};
 use crate::worker::{AtGraceEnd, Worker};
 
 /// Bytes of text and thinking at which an answer ends, as if its model had reached its own limit; the delta that reaches
@@ -64,28 +66,51 @@ impl Worker {
     }
 
     async fn reply(&self, own: Box<Ownership>) -> Result<(), Stopped> {
-        let request = own.request().clone();
+        let (id, request, requested_at) = (own.id(), own.request().clone(), own.requested_at());
         let mut hints = Hints::listen(self, &own).await;
         let prepared = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(self.interrupted(Stopped::HandBack)?),
             // A hint that may have been missed is made good by the first look at the log.
             Hint::Cancel = hints.next() => Err(End::Cancelled),
-            prepared = self.prepare(&request, own.requested_at()) => Ok(prepared),
+            prepared = self.prepare(&request, requested_at) => Ok(prepared),
         };
         let now = Instant::now();
         let outlet = Outlet::new(&self.app, Arc::clone(&self.stream_state), own, now);
-        let mut reply = Reply { answer: Answer::new(now), outlet, provider: request.asked.provider.clone() };
+        let mut reply = Reply::new(id, request, requested_at, outlet, now);
         let (end, asked) = match prepared {
             Err(end) => (end, None),
             Ok(Err(Unprepared::Fault(fault))) => (End::Failed(fault), None),
             Ok(Err(Unprepared::Log(error))) => return Err(error.into()),
             Ok(Ok(prepared)) => {
-                let (end, asked) = self.ask(&mut reply, prepared, &mut hints).await?;
+                let first = self.ask(&mut reply, prepared, &mut hints).await?;
+                let (end, asked) = self.or_fallback(&mut reply, first, &mut hints).await?;
                 (end, Some(asked))
             }
         };
-        self.end(reply, &request, end, asked).await
+        self.end(reply, end, asked).await
+    }
+
+    /// The end of a first call; or, when it failed before anything came and another model may do better, that of the call
+    /// that the other model answers.
+    async fn or_fallback(
+        &self,
+        reply: &mut Reply,
+        (end, asked): (End, Asked),
+        hints: &mut Hints,
+    ) -> Result<(End, Asked), Stopped> {
+        match &end {
+            End::Failed(fault) if fault.transient && reply.answer.is_blank() => {}
+            End::Failed(_) | End::Finished(_) | End::Cancelled | End::Interrupted => return Ok((end, asked)),
+        }
+        let next = self.fallback(&reply.request, reply.requested_at).await;
+        let Some(next) = next else { return Ok((end, asked)) };
+        let model = &next.question.model;
+        tracing::warn!(provider = %model.provider, model = %model.id, "another model answers");
+        meters::fell_back();
+        reply.answered_by = Some(AnsweredBy { provider: model.provider.clone(), model: model.id.clone() });
+        reply.charge(&asked, None, &self.catalogue);
+        self.ask(reply, next, hints).await
     }
 
     /// Asks the provider and lets its answer out until it ends. The connection is closed when this returns.
@@ -95,17 +120,19 @@ impl Worker {
         prepared: Prepared,
         hints: &mut Hints,
     ) -> Result<(End, Asked), Stopped> {
+        let paid = prepared.is_paid();
+        reply.untitled = self.untitled(&reply.request, reply.id, &prepared);
         let Prepared { provider, question, history_cut, input_tokens } = prepared;
         let model = Arc::clone(&question.model);
         let cancel = CancellationToken::new();
         let _closed = cancel.clone().drop_guard();
         let mut call = self.providers.call(&provider, question, cancel);
-        reply.provider = provider;
+        reply.attempts = call.attempts;
         let ended = reply.stream(&mut call.deltas, hints, &self.stop).await;
         let ended = ended.or_else(|stopped| self.interrupted(stopped));
         drop(call.deltas);
         match ended {
-            Ok(end) => Ok((end, Asked { attempts: call.attempts, model, history_cut, input_tokens })),
+            Ok(end) => Ok((end, Asked { model, paid, history_cut, input_tokens })),
             Err(Stopped::HandBack) => {
                 // What was produced is recorded, so that whoever takes over finds it even without the stream state.
                 let thinking_ms = reply.answer.thinking_ms(Instant::now());
@@ -126,31 +153,20 @@ impl Worker {
     }
 
     /// Lets the rest out, and ends the generation in the log.
-    async fn end(
-        &self,
-        reply: Reply,
-        request: &Request,
-        end: End,
-        asked: Option<Asked>,
-    ) -> Result<(), Stopped> {
-        let Reply { answer, mut outlet, provider } = reply;
+    async fn end(&self, mut reply: Reply, end: End, asked: Option<Asked>) -> Result<(), Stopped> {
         let now = Instant::now();
-        outlet.rest(answer.thinking_ms(now)).await?;
+        reply.outlet.rest(reply.answer.thinking_ms(now)).await?;
+        if let Some(asked) = &asked {
+            let shown = reply.outlet.hot.shown();
+            let estimate = (!shown.is_empty()).then(|| estimated(asked.input_tokens, shown));
+            reply.charge(asked, estimate, &self.catalogue);
+        }
+        let Reply { answer, outlet, bill, answered_by, .. } = reply;
         let (own, hot) = outlet.into_parts();
         let mut own = own.ok_or(CommandError::Contended)?;
-        let mut sums = Sums { final_seq: own.last_seq(), ..Sums::default() };
-        if let Some(asked) = asked {
-            sums.attempts = asked.attempts.made();
-            sums.usage = match answer.usage() {
-                Some(usage) => Some(usage),
-                None if hot.shown().is_empty() => None,
-                None => Some(estimated(asked.input_tokens, hot.shown())),
-            };
-            let paid = provider == request.asked.provider;
-            sums.cost =
-                sums.usage.filter(|_| paid).and_then(|usage| cost(&usage, &asked.model, &self.catalogue));
-            sums.history_cut = asked.history_cut;
-        }
+        let Bill { attempts, usage, cost } = bill;
+        let history_cut = asked.and_then(|asked| asked.history_cut);
+        let sums = Sums { final_seq: own.last_seq(), attempts, usage, cost, history_cut, answered_by };
         self.finish(&mut own, answer.ending(end, sums, now)).await?;
         hot.close().await;
         Ok(())
@@ -159,21 +175,54 @@ impl Worker {
 
 /// What is known of a call when it is over.
 struct Asked {
-    attempts: Attempts,
     model: Arc<Model>,
+    /// Whether it costs what its model costs.
+    paid: bool,
     history_cut: Option<HistoryCut>,
     input_tokens: u64,
 }
 
 /// A reply under way.
 struct Reply {
+    id: GenerationId,
+    request: Request,
+    /// Where the request stands in the log.
+    requested_at: Position,
     answer: Answer,
     outlet: Outlet,
-    /// Who is asked.
-    provider: ProviderId,
+    /// How often the provider asked now has been.
+    attempts: Attempts,
+    /// What calls that are over took.
+    bill: Bill,
+    /// Who answers, when it is not the model asked.
+    answered_by: Option<AnsweredBy>,
+    /// The title that is to be looked for once the answer has begun.
+    untitled: Option<Untitled>,
 }
 
 impl Reply {
+    fn new(id: GenerationId, request: Request, requested_at: Position, outlet: Outlet, now: Instant) -> Self {
+        Self {
+            id,
+            request,
+            requested_at,
+            answer: Answer::new(now),
+            outlet,
+            attempts: Attempts::default(),
+            bill: Bill::default(),
+            answered_by: None,
+            untitled: None,
+        }
+    }
+
+    /// Puts a call that is over on the bill; `estimate` is what its last attempt took, if nobody has counted it.
+    fn charge(&mut self, asked: &Asked, estimate: Option<TokenUsage>, catalogue: &Catalogue) {
+        let attempts = self.attempts.made();
+        let usage = self.answer.take_usage(attempts, estimate);
+        let cost = usage.filter(|_| asked.paid).and_then(|usage| cost(&usage, &asked.model, catalogue));
+        self.bill.add(attempts, usage, cost);
+    }
+
     /// Takes deltas until the answer ends, the user wants it to stop, or somebody else must go on with it.
     async fn stream(
         &mut self,
@@ -204,6 +253,9 @@ impl Reply {
                 delta = deltas.next(), if self.outlet.has_room() => {
                     if let Some(end) = self.take(delta, Instant::now()) {
                         return Ok(end);
+                    }
+                    if self.outlet.coalescer.produced() > 0 && let Some(untitled) = self.untitled.take() {
+                        untitled.begin();
                     }
                 }
             }
@@ -237,7 +289,7 @@ impl Reply {
                 self.answer.signed(self.outlet.coalescer.last(), clean_text(proof));
             }
             Delta::Citation(citation) => self.answer.cited(citation),
-            Delta::Usage(usage) => self.answer.counted(usage),
+            Delta::Usage(usage) => self.answer.counted(usage, self.attempts.made()),
             Delta::Finish { reason } => return Some(End::Finished(reason)),
             Delta::ToolStatus { .. } => {}
             // Files have no place yet; an answer without its image would be another answer.
@@ -247,44 +299,5 @@ impl Reply {
             }
         }
         (self.outlet.coalescer.produced() >= LONGEST_ANSWER).then_some(End::Finished(FinishReason::Length))
-    }
-}
-
-/// What the owner's subject of the live bus says.
-struct Hints(Option<Box<dyn Subscription>>);
-
-enum Hint {
-    /// The user wants the reply to stop; the log has the wish.
-    Cancel,
-    /// Something was said that did not arrive.
-    Missed,
-}
-
-impl Hints {
-    /// From now on the owner also answers whoever asks whether it lives. Without a bus there are no hints, and the log is
-    /// looked at as often as ever.
-    async fn listen(worker: &Worker, own: &Ownership) -> Self {
-        match worker.app.bus().subscribe(Subject::Owner(own.id())).await {
-            Ok(subscription) => Self(Some(subscription)),
-            Err(error) => {
-                tracing::warn!(%error, "an owner is without hints");
-                Self(None)
-            }
-        }
-    }
-
-    /// The next hint; for ever when there is no bus (any more). Cancel-safe.
-    async fn next(&mut self) -> Hint {
-        while let Some(subscription) = &mut self.0 {
-            match subscription.next().await {
-                Some(BusEvent::Message(message)) => match *message {
-                    LiveMessage::Cancel { .. } => return Hint::Cancel,
-                    LiveMessage::Output { .. } | LiveMessage::Beat { .. } | LiveMessage::Typing { .. } => {}
-                },
-                Some(BusEvent::Lagged) => return Hint::Missed,
-                None => self.0 = None,
-            }
-        }
-        std::future::pending().await
     }
 }

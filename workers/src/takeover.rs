@@ -148,6 +148,7 @@ impl Worker {
             first_token_ms: None,
             thinking_ms: told.outputs.last().and_then(|output| output.thinking_ms),
             history_cut: None,
+            answered_by: None,
             error: fault.map(|fault| ProviderFault { class: fault.class }),
             content: content.into(),
         };

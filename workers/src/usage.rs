@@ -2,7 +2,32 @@
 
 use slipstream_domain::{Cost, Part, TokenUsage, UsageSource};
 use slipstream_projections::Output;
-use slipstream_providers::{Catalogue, Model, estimate_tokens};
+use slipstream_providers::{Catalogue, Model, estimate_tokens, sum_usage};
+
+/// What a reply took, over all who were asked for it.
+#[derive(Debug, Default)]
+pub(crate) struct Bill {
+    pub(crate) attempts: u32,
+    pub(crate) usage: Option<TokenUsage>,
+    /// Known when that of all usage is.
+    pub(crate) cost: Option<Cost>,
+}
+
+impl Bill {
+    /// What one of them took.
+    pub(crate) fn add(&mut self, attempts: u32, usage: Option<TokenUsage>, cost: Option<Cost>) {
+        self.attempts += attempts;
+        let Some(usage) = usage else { return };
+        (self.usage, self.cost) = match self.usage {
+            None => (Some(usage), cost),
+            Some(before) => {
+                let both = self.cost.take().zip(cost);
+                let cost = both.map(|(a, b)| Cost { micro_usd: a.micro_usd + b.micro_usd, ..b });
+                (Some(sum_usage(before, usage)), cost)
+            }
+        };
+    }
+}
 
 /// The text of one part of a reply.
 pub(crate) fn text_of(outputs: &[Output], part: Part) -> String {
@@ -28,6 +53,23 @@ mod tests {
     use slipstream_domain::{Run, Seq};
 
     use super::*;
+
+    #[test]
+    fn a_cost_is_stated_only_when_all_of_it_is_known() {
+        let usage = Some(estimated(10, &[]));
+        let cost = |micro_usd| Some(Cost { micro_usd, catalogue_version: "1".into() });
+        let bill = |parts: &[(Option<TokenUsage>, Option<Cost>)]| {
+            let mut bill = Bill::default();
+            for (usage, cost) in parts {
+                bill.add(1, *usage, cost.clone());
+            }
+            (bill.attempts, bill.usage.map(|usage| usage.total), bill.cost.map(|cost| cost.micro_usd))
+        };
+        assert_eq!(bill(&[(None, None), (usage, cost(3))]), (2, Some(10), Some(3)));
+        assert_eq!(bill(&[(usage, cost(2)), (usage, cost(3))]), (2, Some(20), Some(5)));
+        assert_eq!(bill(&[(usage, None), (usage, cost(3))]), (2, Some(20), None));
+        assert_eq!(bill(&[(usage, cost(2)), (None, None)]), (2, Some(10), Some(2)));
+    }
 
     #[test]
     fn an_estimate_counts_thinking_as_output_and_says_that_it_is_one() {

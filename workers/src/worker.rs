@@ -1,11 +1,12 @@
 //! The worker of a process: what it needs, and how it is started.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use slipstream_commands::ports::JobQueue;
 use slipstream_commands::{CommandError, Commands};
-use slipstream_domain::WorkerId;
+use slipstream_domain::{ModelId, ProviderId, WorkerId};
 use slipstream_projections::{ReadModels, StreamState};
 use slipstream_providers::{Catalogue, Providers};
 use tokio::sync::Semaphore;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::claims::Claims;
+use crate::titles::Sides;
 use crate::{consumer, sweeper};
 
 /// What a worker needs.
@@ -36,7 +38,7 @@ pub struct WorkerDeps {
 }
 
 /// What the operator may set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Generations in hand at most. Their work is waiting for a vendor, so memory is the limit: about 64 KiB and the text
     /// for each.
@@ -45,6 +47,18 @@ pub struct Settings {
     pub grace: Duration,
     /// What becomes of those that are still going on then.
     pub at_grace_end: AtGraceEnd,
+    /// Who answers when a provider, asked as often as it may be, cannot: before anything of an answer has come, and only
+    /// where the key of the request pays for it.
+    pub fallbacks: BTreeMap<ProviderId, Fallback>,
+}
+
+/// A model that answers when another cannot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// Who runs it.
+    pub provider: ProviderId,
+    /// Which.
+    pub model: ModelId,
 }
 
 /// What becomes of a generation that is still going on when the grace period is over. What it has said is recorded and
@@ -61,7 +75,12 @@ pub enum AtGraceEnd {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { concurrency: 1024, grace: Duration::from_secs(25), at_grace_end: AtGraceEnd::default() }
+        Self {
+            concurrency: 1024,
+            grace: Duration::from_secs(25),
+            at_grace_end: AtGraceEnd::default(),
+            fallbacks: BTreeMap::new(),
+        }
     }
 }
 
@@ -84,6 +103,8 @@ pub(crate) struct Worker {
     pub(crate) places: Arc<Semaphore>,
     /// The grace period is over: nothing in hand goes on.
     pub(crate) stop: CancellationToken,
+    /// What goes on beside the replies.
+    pub(crate) sides: Sides,
 }
 
 impl Workers {
@@ -98,10 +119,11 @@ impl Workers {
             providers: deps.providers,
             catalogue: deps.catalogue,
             id: deps.worker,
-            settings: deps.settings,
             claims: Claims::default(),
             places: Arc::new(Semaphore::new(deps.settings.concurrency as usize)),
+            settings: deps.settings,
             stop: CancellationToken::new(),
+            sides: Sides::new(),
         }))
     }
 

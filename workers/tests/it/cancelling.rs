@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use slipstream_commands::{Cancelled, cancel_generation};
-use slipstream_domain::{Part, Seq, TerminalStatus, UsageSource};
+use slipstream_domain::{Part, ProviderId, Seq, TerminalStatus, UsageSource};
 use slipstream_testkit::Line;
+use slipstream_testkit::replay::{Outcome as ReplayOutcome, ReplayOptions, ReplayServer};
 
 use crate::queue::{HandedOut, Outcome};
-use crate::world::{World, say, stop, text, think};
+use crate::world::{SOON, World, say, stop, text, think};
 
 /// A reply that has said "so far" and is silent now; how long after the wish its connection was closed.
 async fn time_to_stop(world: &World) -> Duration {
@@ -93,4 +94,24 @@ async fn a_reply_cancelled_before_a_worker_has_it_is_not_made() {
     queue.deliver(posted.generation_id, 0).await;
     assert_eq!(queue.outcome().await, Outcome::Acked);
     assert!(world.provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_vendor_sees_its_connection_closed_and_what_it_said_is_kept() {
+    let vendor = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
+    let world = World::new([]).await;
+    let openai = ProviderId::parse("openai").unwrap();
+    let base_urls = [(openai, vendor.base_url_of("openai"))].into();
+    let providers = world.providers(&slipstream_providers::Settings { base_urls, ..Default::default() });
+    let settings = slipstream_workers::Settings::default();
+    world.started(world.worker_asking(providers, world.queue.clone(), settings));
+    let posted = world.ask("openai", "[[golden=silence_after_text]]").await;
+    world.publish(&posted).await;
+    world.told_when(posted.generation_id, |told| !told.outputs.is_empty()).await;
+    cancel_generation(&world.app, world.user, posted.generation_id).await.unwrap();
+    let ended = world.ended(posted.generation_id).await;
+    assert_eq!(ended.status, TerminalStatus::Cancelled);
+    assert!(!ended.text.is_empty() && ended.terminal.usage.is_some());
+    assert_eq!(vendor.outcome(0, SOON).await.unwrap(), ReplayOutcome::ClientLeft);
+    world.close().await;
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use slipstream_commands::ports::{
-    BusEvent, Clock, Job, JobQueue, LiveBus, LiveMessage, PortError, Subject, Subscription,
+    BusEvent, Clock, Job, JobQueue, KeyVault, LiveBus, LiveMessage, PortError, Subject, Subscription,
 };
 use slipstream_commands::{
     Chunks, Commands, EmailPepper, EventLog, Opened, Ownership, Place, PostRequest, Posted, open_generation,
@@ -14,13 +15,11 @@ use slipstream_commands::{
 };
 use slipstream_domain::event::{MessageContent, RegistrationVia, Terminal, TerminalContent};
 use slipstream_domain::{
-    ConversationId, EmailAddress, FinishReason, Generation, GenerationId, OnBusy, Params, Part, Prompt,
-    ProviderId, Run, Seq, TerminalStatus, Timestamp, UserId, WorkerId,
+    ConversationId, EmailAddress, FinishReason, Generation, GenerationId, KeyId, KeySource, OnBusy, Params,
+    Part, Prompt, ProviderId, Run, Seq, TerminalStatus, Timestamp, UserId, WorkerId,
 };
 use slipstream_eventlog::LogOptions;
-use slipstream_local::{
-    EnvironmentKeys, InProcessBus, InProcessQueue, InProcessStreamState, SystemClock, UuidV7Ids,
-};
+use slipstream_local::{InProcessBus, InProcessQueue, InProcessStreamState, SystemClock, UuidV7Ids};
 use slipstream_projections::{GenerationLog, ReadModels, Runner, StreamKey, StreamState, generation_log};
 use slipstream_providers::{Catalogue, Delta, Providers};
 use slipstream_testkit::{Line, ScriptedProvider, TestDatabase};
@@ -40,6 +39,7 @@ pub(crate) struct World {
     pub(crate) bus: Arc<FlakyBus>,
     pub(crate) state: Arc<InProcessStreamState>,
     pub(crate) clock: Arc<ShiftedClock>,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) read_models: ReadModels,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) provider: ScriptedProvider,
@@ -65,12 +65,12 @@ impl World {
         let clock = Arc::new(ShiftedClock::default());
         let bus = Arc::new(FlakyBus::default());
         let openai = ProviderId::parse("openai").unwrap();
-        let keys = EnvironmentKeys::new([(openai.clone(), "sk-test".into())].into(), [].into());
+        let keys = Arc::new(Keys::default());
         let app = Commands::new(
             log.clone(),
             clock.clone(),
             Arc::new(UuidV7Ids::new()),
-            Arc::new(keys),
+            keys.clone(),
             bus.clone(),
             EmailPepper::new("pepper".into()),
         );
@@ -83,6 +83,7 @@ impl World {
             bus,
             state: Arc::new(InProcessStreamState::new()),
             clock,
+            keys,
             read_models: ReadModels::new(log),
             catalogue: Arc::new(Catalogue::shipped().unwrap()),
             provider: ScriptedProvider::new(openai, scripts),
@@ -98,15 +99,28 @@ impl World {
 
     /// A worker of this world with a queue of its own, not started.
     pub(crate) fn worker_on(&self, queue: Arc<dyn JobQueue>, settings: Settings) -> Workers {
-        let providers =
-            Providers::new(&slipstream_providers::Settings::default(), &self.catalogue, Arc::new(|| 0.0))
-                .unwrap();
+        let providers = self.providers(&slipstream_providers::Settings::default());
+        self.worker_asking(providers.with(Arc::new(self.provider.clone())), queue, settings)
+    }
+
+    /// The real adapters.
+    pub(crate) fn providers(&self, settings: &slipstream_providers::Settings) -> Providers {
+        Providers::new(settings, &self.catalogue, Arc::new(|| 0.0)).unwrap()
+    }
+
+    /// The same with these adapters.
+    pub(crate) fn worker_asking(
+        &self,
+        providers: Providers,
+        queue: Arc<dyn JobQueue>,
+        settings: Settings,
+    ) -> Workers {
         Workers::new(WorkerDeps {
             app: self.app.clone(),
             queue,
             stream_state: self.state.clone(),
             read_models: self.read_models.clone(),
-            providers: Arc::new(providers.with(Arc::new(self.provider.clone()))),
+            providers: Arc::new(providers),
             catalogue: Arc::clone(&self.catalogue),
             worker: WorkerId::from_uuid(Uuid::new_v4()),
             settings,
@@ -115,7 +129,10 @@ impl World {
 
     /// A worker of this world that takes jobs.
     pub(crate) fn worker(&self) -> Workers {
-        let worker = self.worker_on(self.queue.clone(), Settings::default());
+        self.started(self.worker_on(self.queue.clone(), Settings::default()))
+    }
+
+    pub(crate) fn started(&self, worker: Workers) -> Workers {
         worker.start(&self.tasks, self.drain.clone());
         worker
     }
@@ -126,9 +143,13 @@ impl World {
     }
 
     pub(crate) async fn ask_in(&self, conversation: Place, provider: &str, prompt: &str) -> Posted {
+        post_message(&self.app, self.request(conversation, provider, prompt)).await.unwrap()
+    }
+
+    pub(crate) fn request(&self, conversation: Place, provider: &str, prompt: &str) -> PostRequest {
         let provider = ProviderId::parse(provider).unwrap();
         let model = self.catalogue.default_model(&provider).unwrap().id.clone();
-        let request = PostRequest {
+        PostRequest {
             actor: self.user,
             conversation,
             generation_id: self.app.new_generation_id(),
@@ -141,8 +162,15 @@ impl World {
             params: Params::default(),
             system_prompt: None,
             on_busy: OnBusy::Reject,
-        };
-        post_message(&self.app, request).await.unwrap()
+        }
+    }
+
+    /// Ann says this, a worker is told, and the reply ends.
+    pub(crate) async fn answered(&self, request: PostRequest) -> (Posted, Ended) {
+        let posted = post_message(&self.app, request).await.unwrap();
+        self.publish(&posted).await;
+        let ended = self.ended(posted.generation_id).await;
+        (posted, ended)
     }
 
     /// The job of a generation goes into the queue.
@@ -336,6 +364,47 @@ impl ShiftedClock {
 impl Clock for ShiftedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.clock.now().micros() + self.ahead.load(Ordering::SeqCst))
+    }
+}
+
+/// The server's keys for `openai` and `grok`; or Ann's own for `openai`, once she has one.
+#[derive(Default)]
+pub(crate) struct Keys {
+    own: AtomicBool,
+}
+
+impl Keys {
+    pub(crate) fn ann_has_her_own(&self) {
+        self.own.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl KeyVault for Keys {
+    async fn source(&self, _: UserId, provider: &ProviderId) -> Result<KeySource, PortError> {
+        Ok(match provider.as_str() {
+            "openai" if self.own.load(Ordering::SeqCst) => {
+                KeySource::Own { key_id: KeyId::from_uuid(Uuid::nil()) }
+            }
+            "openai" | "grok" => KeySource::Server,
+            _ => KeySource::None,
+        })
+    }
+
+    async fn key(
+        &self,
+        _: UserId,
+        provider: &ProviderId,
+        source: KeySource,
+    ) -> Result<Option<SecretString>, PortError> {
+        match (source, provider.as_str()) {
+            (KeySource::None, _) => Ok(None),
+            (KeySource::Own { .. }, "openai") => Ok(Some("sk-own".into())),
+            (KeySource::Server, "openai" | "grok") => Ok(Some("sk-server".into())),
+            (KeySource::Own { .. } | KeySource::Server, _) => {
+                Err(PortError { port: "key vault", reason: "there is no such key".into() })
+            }
+        }
     }
 }
 
