@@ -1,12 +1,11 @@
 //! What a newcomer does first.
 
 use serde_json::{Value, json};
-use slipstream_testkit::replay::{ReplayOptions, ReplayServer};
 
 use crate::client::Client;
 use crate::process::{DataFolder, Dev, run_on};
 
-async fn messages(dev: &Dev, conversation: &str, email: &str) -> Vec<Value> {
+pub(crate) async fn messages(dev: &Dev, conversation: &str, email: &str) -> Vec<Value> {
     let (status, body) = dev.get(&format!("/v1/conversations/{conversation}/messages?email={email}")).await;
     assert_eq!(status, 200, "{body}");
     body["items"].as_array().unwrap().clone()
@@ -32,7 +31,9 @@ async fn a_first_message_streams_ends_and_is_in_the_read_model() {
     other.send(json!({"type": "ping"})).await;
     assert_eq!(other.frame().await.unwrap()["type"], "pong", "somebody else is known now");
     let (status, list) = dev.get("/v1/conversations?email=a@example.com").await;
-    assert_eq!((status, &list["items"][0]["title"]), (200, &Value::from("hello")));
+    // The prompt's first words or, by now, what the simulated provider makes of them.
+    let title = list["items"][0]["title"].as_str().unwrap();
+    assert!(status == 200 && ["hello", "Hello"].contains(&title), "{list}");
     assert_eq!(
         dev.get(&format!("/v1/conversations/{}/messages?email=b@example.com", answer.conversation)).await.0,
         404
@@ -65,38 +66,4 @@ async fn a_restart_finds_everything_again() {
     let verified = run_on(&folder, &["log", "verify"]).await;
     assert!(verified.status.success(), "alone: {verified:?}");
     assert!(String::from_utf8(verified.stdout).unwrap().contains(" 0 faults"));
-}
-
-/// Provider, a model, the settings of its key and its address, and the tokens of the replayed answer. Those that think are
-/// all but Meta.
-const VENDORS: [(&str, &str, &str, &str, u64); 6] = [
-    ("openai", "gpt-5-nano", "OPENAI_API_KEY", "OPENAI_BASE_URL", 370),
-    ("gemini", "gemini-2.5-flash", "GOOGLE_API_KEY", "GEMINI_BASE_URL", 90),
-    ("grok", "grok-3-mini", "X_AI_KEY", "XAI_BASE_URL", 109),
-    ("anthropic", "claude-sonnet-4-20250514", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", 113),
-    ("meta", "Llama-3.3-70B-Instruct", "LLAMA_API_KEY", "LLAMA_BASE_URL", 22),
-    ("vercel", "v0-1.5-md", "V0_API_KEY", "V0_BASE_URL", 109),
-];
-
-#[tokio::test]
-async fn every_replayed_vendor_answers_with_its_thinking_and_its_usage() {
-    let vendor = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
-    let folder = DataFolder::new();
-    let url = vendor.base_url();
-    let settings: Vec<_> =
-        VENDORS.iter().flat_map(|(_, _, key, base_url, _)| [(*key, "sk-test"), (*base_url, &url)]).collect();
-    let dev = Dev::start_with(&folder, &settings).await;
-    let mut client = Client::connect(dev.address, "a@example.com").await;
-    for (provider, model, _, _, tokens) in VENDORS {
-        client.ask_model("new-chat", provider, Some(model), "think about it").await;
-        let answer = client.answer(usize::MAX).await;
-        assert_eq!(answer.end["type"], "ai_chat_response", "{provider}: {answer:?}");
-        assert!(!answer.text.is_empty(), "{provider}: {answer:?}");
-        assert_eq!(answer.thinking.is_empty(), provider == "meta", "{provider}: {answer:?}");
-        if provider != "meta" {
-            assert_eq!(answer.end["thinkingText"], answer.thinking.as_str(), "{provider}");
-        }
-        assert_eq!(answer.end["usage"], tokens, "{provider}: {answer:?}");
-    }
-    assert!(dev.interrupt().await.success());
 }

@@ -10,3 +10,4 @@ mod process;
 mod refusals;
 mod settings;
 mod telemetry;
+mod vendors;
