@@ -158,6 +158,7 @@ impl Worker {
             concurrency: self.concurrency.get(),
             grace: self.grace_seconds.map_or(grace, duration),
             at_grace_end,
+            ..usual
         }
     }
 }
