@@ -5,6 +5,7 @@
 #[cfg(feature = "certificates")]
 mod certificates;
 mod database;
+mod http;
 #[cfg(feature = "laws")]
 pub mod laws;
 pub mod replay;
@@ -12,11 +13,16 @@ pub mod replay;
 mod scripted;
 pub mod servers;
 pub mod v1_client;
+#[cfg(feature = "sockets")]
+mod v1_socket;
 
 #[cfg(feature = "certificates")]
 pub use certificates::{Authority, CertificateFiles};
 pub use database::TestDatabase;
+pub use http::http_get;
 #[cfg(feature = "scripted")]
 pub use scripted::{Line, ScriptedProvider};
 pub use servers::TestServer;
 pub use v1_client::V1Client;
+#[cfg(feature = "sockets")]
+pub use v1_socket::V1Socket;

@@ -81,6 +81,19 @@ impl V1Client {
         })
     }
 
+    /// The same, and from the beginning for those of `generations` of which the client has nothing.
+    #[must_use]
+    pub fn subscribe_also(&self, conversation: &str, generations: &[String]) -> Value {
+        let mut frame = self.subscribe(conversation);
+        let unknown = generations.iter().filter(|id| self.reply(id).is_none());
+        let unknown: Vec<_> = unknown.map(|id| json!({"generationId": id, "epoch": 1, "seq": 0})).collect();
+        match frame["generations"].as_array_mut() {
+            Some(asked) => asked.extend(unknown),
+            None => frame["generations"] = unknown.into(),
+        }
+        frame
+    }
+
     /// The connection broke: what was asked will not be answered.
     pub fn disconnected(&mut self) {
         self.conversations.values_mut().for_each(|conversation| conversation.resuming = false);

@@ -94,15 +94,7 @@ impl Dev {
 
     /// The body of a `GET`, with the status line's code.
     pub(crate) async fn get(&self, path: &str) -> (u16, serde_json::Value) {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut socket = tokio::net::TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).await.unwrap();
-        let mut response = String::new();
-        socket.read_to_string(&mut response).await.unwrap();
-        let status = response.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = response.split_once("\r\n\r\n").unwrap().1;
-        (status, serde_json::from_str(body).unwrap_or(serde_json::Value::String(body.to_owned())))
+        slipstream_testkit::http_get(self.address, path).await.unwrap()
     }
 }
 

@@ -5,15 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
-use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use slipstream_testkit::V1Client;
-use tokio::net::TcpStream;
+use slipstream_testkit::{V1Client, V1Socket};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::schedule::{Act, Conversation, Reply};
 
@@ -77,7 +72,7 @@ struct Device<'a> {
     email: String,
     gateway: watch::Receiver<SocketAddr>,
     client: V1Client,
-    socket: Option<WebSocketStream<MaybeTlsStream<TcpStream>>>,
+    socket: Option<V1Socket>,
     known: &'a watch::Sender<Known>,
     /// Tells a device that only looks on what the others have learned.
     news: watch::Receiver<Known>,
@@ -125,12 +120,10 @@ impl Device<'_> {
     }
 
     async fn connect(&mut self) {
-        let url = format!("ws://{}/?email={}", *self.gateway.borrow(), self.email);
-        let mut request = url.into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", "slipstream.v1".parse().unwrap());
-        match timeout(Duration::from_secs(5), connect_async(request)).await {
-            Ok(Ok((socket, _))) => self.socket = Some(socket),
-            Ok(Err(_)) | Err(_) => return sleep(Duration::from_millis(20)).await,
+        let gateway = *self.gateway.borrow();
+        self.socket = V1Socket::connect(gateway, &self.email).await;
+        if self.socket.is_none() {
+            return sleep(Duration::from_millis(20)).await;
         }
         self.note("connected".into());
         self.subscribe().await;
@@ -147,13 +140,7 @@ impl Device<'_> {
     async fn subscribe(&mut self) {
         let Known { conversation, generations } = self.known.borrow().clone();
         let Some(conversation) = conversation else { return };
-        let mut frame = self.client.subscribe(&conversation);
-        if frame["generations"].is_null() {
-            frame["generations"] = json!([]);
-        }
-        let unknown = generations.iter().filter(|id| self.client.reply(id).is_none());
-        let unknown = unknown.map(|id| json!({"generationId": id, "epoch": 1, "seq": 0}));
-        frame["generations"].as_array_mut().unwrap().extend(unknown);
+        let frame = self.client.subscribe_also(&conversation, &generations);
         self.send(frame).await;
     }
 
@@ -200,7 +187,7 @@ impl Device<'_> {
     async fn send(&mut self, frame: Value) {
         self.note(format!("> {frame}"));
         if let Some(socket) = &mut self.socket
-            && socket.send(Message::text(frame.to_string())).await.is_err()
+            && !socket.send(&frame).await
         {
             self.disconnect();
         }
@@ -211,11 +198,7 @@ impl Device<'_> {
         loop {
             let socket = self.socket.as_mut()?;
             tokio::select! {
-                message = socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => return Some(text.to_string()),
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    Some(Ok(_) | Err(_)) | None => return None,
-                },
+                frame = socket.frame() => return frame,
                 // Another device has learned what this one does not know yet.
                 changed = self.news.changed(), if self.asks.is_empty() => {
                     changed.ok()?;
