@@ -1,6 +1,7 @@
 //! The model test of exact resume: many conversations at once over the real gateway, workers, log and read models of one
-//! process, while live frames are dropped, repeated and swapped, owners are replaced under way, the stream state is
-//! flushed, the bus falls silent, gateways restart, the read models stop, and devices reconnect, reload, stall and cancel.
+//! process, while live frames are dropped, repeated and swapped, jobs delivered twice, owners replaced under way, the stream
+//! state is flushed and lags, the bus falls silent, gateways restart, the read models stop, and devices reconnect, reload,
+//! stall and cancel.
 //!
 //! One conversation's schedule is one of the 10,000; they share a world by hundreds, and are drawn, and shrunk, by
 //! proptest. `SLIPSTREAM_MODEL_SCHEDULES` sets another number, `PROPTEST_RNG_SEED` the seed.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 /// The life of a world.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
-    /// Decides which live frames are lost, repeated or swapped.
+    /// Decides which live frames are lost, repeated or swapped, and which jobs are delivered twice.
     pub(crate) seed: u64,
     /// What breaks, and how long after what broke before it.
     pub(crate) breaks: Vec<(Duration, Break)>,
@@ -23,7 +23,9 @@ pub(crate) enum Break {
     Flush,
     /// The stream state does not answer for a while.
     StateDown,
-    /// The bus loses everything for a while.
+    /// The stream state's readers see nothing that is written for a while.
+    StateLags,
+    /// The bus loses everything for a while, and takes no new listeners.
     BusDown,
     /// The gateway drains, and another takes its place.
     GatewayRestart,
@@ -95,6 +97,7 @@ fn any_break() -> impl Strategy<Value = Break> {
         3 => Just(Break::Takeover),
         3 => Just(Break::Flush),
         1 => Just(Break::StateDown),
+        1 => Just(Break::StateLags),
         1 => Just(Break::BusDown),
         2 => Just(Break::GatewayRestart),
         1 => Just(Break::ProjectorsDown),

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -11,7 +11,7 @@ use slipstream_commands::{Commands, Dispatcher, EmailPepper, upcasters};
 use slipstream_domain::{GenerationId, ModelId, Part, ProviderId, WorkerId};
 use slipstream_eventlog::{EventLog, LogOptions};
 use slipstream_gateway::{Catalogue, DevelopmentEmail, Gateway, GatewayDeps, Probes, Settings, UnknownName};
-use slipstream_local::{EnvironmentKeys, InProcessQueue, SystemClock, UuidV7Ids};
+use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, generation_log};
 use slipstream_providers::Providers;
 use slipstream_testkit::TestDatabase;
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::device::{self, Ended};
-use crate::faults::{FrailState, LossyBus};
+use crate::faults::{FrailState, LossyBus, RepeatingQueue};
 use crate::schedule::{Break, Schedule};
 
 /// How long a tier stays down.
@@ -33,7 +33,7 @@ struct World {
     app: Commands,
     bus: Arc<LossyBus>,
     state: Arc<FrailState>,
-    queue: Arc<InProcessQueue>,
+    queue: Arc<RepeatingQueue>,
     catalogue: Arc<slipstream_providers::Catalogue>,
     providers: Arc<Providers>,
     gateway: watch::Sender<SocketAddr>,
@@ -87,7 +87,7 @@ impl World {
             app,
             bus,
             state: Arc::new(FrailState::new()),
-            queue: Arc::new(InProcessQueue::new()),
+            queue: Arc::new(RepeatingQueue::new(seed)),
             catalogue,
             providers: Arc::new(providers),
             gateway: watch::Sender::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -99,7 +99,10 @@ impl World {
         };
         world.project();
         world.serve().await;
-        world.worker().start(&world.tasks, world.drain.clone());
+        // Two, so that a job delivered twice is in two workers' hands.
+        for _ in 0..2 {
+            world.worker().start(&world.tasks, world.drain.clone());
+        }
         let dispatcher = Dispatcher::new(world.app.clone(), world.queue.clone());
         world.tasks.spawn(dispatcher.run(world.drain.clone()));
         world
@@ -115,16 +118,9 @@ impl World {
                     worker.settle_all_now(&self.tasks).await.unwrap();
                 }
                 Break::Flush => self.state.flush(),
-                Break::StateDown => {
-                    self.state.down.store(true, Ordering::Relaxed);
-                    tokio::time::sleep(OUTAGE).await;
-                    self.state.down.store(false, Ordering::Relaxed);
-                }
-                Break::BusDown => {
-                    self.bus.down.store(true, Ordering::Relaxed);
-                    tokio::time::sleep(OUTAGE).await;
-                    self.bus.down.store(false, Ordering::Relaxed);
-                }
+                Break::StateDown => for_a_while(&self.state.down).await,
+                Break::StateLags => for_a_while(&self.state.lagging).await,
+                Break::BusDown => for_a_while(&self.bus.down).await,
                 Break::GatewayRestart => self.serve().await,
                 Break::ProjectorsDown => {
                     self.projecting.cancel();
@@ -215,6 +211,12 @@ impl World {
         self.log_drain.cancel();
         tokio::time::timeout(Duration::from_secs(20), self.tasks.wait()).await.expect("every task ends");
     }
+}
+
+async fn for_a_while(this: &AtomicBool) {
+    this.store(true, Ordering::Relaxed);
+    tokio::time::sleep(OUTAGE).await;
+    this.store(false, Ordering::Relaxed);
 }
 
 /// Every request goes to the simulated provider.
