@@ -19,7 +19,9 @@ use figment::Figment;
 use figment::providers::Serialized;
 use figment::value::Value;
 use secrecy::SecretString;
-use slipstream_domain::ProviderId;
+use slipstream_domain::{ModelId, ProviderId};
+use slipstream_providers::HttpSettings;
+use slipstream_workers::Fallback;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use error::{ConfigError, did_you_mean};
@@ -61,6 +63,10 @@ pub(crate) struct Config {
     pub(crate) keys: BTreeMap<ProviderId, SecretString>,
     /// Where providers are spoken to, when not at the vendor's own address.
     pub(crate) base_urls: BTreeMap<ProviderId, String>,
+    /// Who answers for providers that cannot be had.
+    pub(crate) fallbacks: BTreeMap<ProviderId, Fallback>,
+    /// How long providers may take.
+    pub(crate) http: HttpSettings,
     /// Logs.
     pub(crate) log: Log,
     /// Telemetry.
@@ -105,7 +111,7 @@ impl Config {
         let layered = layered(file.as_deref(), &from.variables)?;
         let settings: Settings = layered.extract().map_err(|error| refusal(&layered, &error))?;
         let effective = KEYS.iter().map(|key| effective(&layered, key.path, key.kind)).collect();
-        let (keys, base_urls) = vendors(settings.providers.0)?;
+        let Vendors { keys, base_urls, fallbacks } = vendors(settings.providers.0)?;
         let cluster = Cluster::new(settings.nats, settings.redis)?;
         Ok(Self {
             listen: settings.server.listen,
@@ -117,6 +123,8 @@ impl Config {
             cluster,
             keys,
             base_urls,
+            fallbacks,
+            http: settings.upstream.into(),
             log: settings.log,
             telemetry: settings.telemetry,
             path: variable("PATH"),
@@ -130,7 +138,7 @@ impl Config {
 impl Config {
     /// What the worker takes on, and what becomes of it when the process stops.
     pub(crate) fn worker(&self) -> slipstream_workers::Settings {
-        self.worker.settings(self.cluster.is_none())
+        self.worker.settings(self.cluster.is_none(), self.fallbacks.clone())
     }
 
     /// For a process that shares nothing, whatever is set.
@@ -154,16 +162,31 @@ fn layered(file: Option<&Path>, variables: &[(OsString, OsString)]) -> Result<Fi
     Ok(layered)
 }
 
-type Vendors = (BTreeMap<ProviderId, SecretString>, BTreeMap<ProviderId, String>);
+/// What is set of the providers, one by one.
+#[derive(Default)]
+struct Vendors {
+    keys: BTreeMap<ProviderId, SecretString>,
+    base_urls: BTreeMap<ProviderId, String>,
+    fallbacks: BTreeMap<ProviderId, Fallback>,
+}
 
 fn vendors(providers: BTreeMap<String, Provider>) -> Result<Vendors, ConfigError> {
-    let (mut keys, mut base_urls) = (BTreeMap::new(), BTreeMap::new());
-    for (id, Provider { api_key, base_url }) in providers {
+    let mut vendors = Vendors::default();
+    for (id, Provider { api_key, base_url, fallback }) in providers {
         let id = ProviderId::parse(&id).map_err(|error| ConfigError::Other(error.to_string()))?;
-        keys.extend(api_key.map(|key| (id.clone(), key)));
-        base_urls.extend(base_url.map(|base_url| (id, base_url)));
+        let fallback =
+            fallback.map(|text| model(&text).ok_or(ConfigError::Fallback { of: id.clone(), text }));
+        vendors.keys.extend(api_key.map(|key| (id.clone(), key)));
+        vendors.base_urls.extend(base_url.map(|base_url| (id.clone(), base_url)));
+        vendors.fallbacks.extend(fallback.transpose()?.map(|fallback| (id, fallback)));
     }
-    Ok((keys, base_urls))
+    Ok(vendors)
+}
+
+/// `provider/model`; a model's name may hold a `/` too.
+fn model(text: &str) -> Option<Fallback> {
+    let (provider, model) = text.split_once('/')?;
+    Some(Fallback { provider: ProviderId::parse(provider).ok()?, model: ModelId::parse(model).ok()? })
 }
 
 fn refusal(layered: &Figment, error: &figment::Error) -> ConfigError {

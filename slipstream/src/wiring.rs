@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::catalogue::Names;
-use crate::config::Cluster;
+use crate::config::{Cluster, Config};
 use crate::lifecycle::Lifecycle;
 use crate::ports::Ports;
 use crate::readiness;
@@ -53,14 +53,17 @@ impl Vendors {
     /// it as if it had none.
     ///
     /// # Errors
-    /// A base URL that is none.
-    pub(crate) fn new(
-        mut keys: BTreeMap<ProviderId, SecretString>,
-        mut base_urls: BTreeMap<ProviderId, String>,
-    ) -> anyhow::Result<Self> {
+    /// A base URL that is none; a fallback that is no chat model.
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
+        let (mut keys, mut base_urls) = (config.keys.clone(), config.base_urls.clone());
         let catalogue = Arc::new(Catalogue::shipped()?);
+        for (provider, fallback) in &config.fallbacks {
+            let known = catalogue.chat_model(&fallback.provider, Some(&fallback.model));
+            known.with_context(|| format!("providers.{provider}.fallback cannot answer"))?;
+        }
         let settings = slipstream_providers::Settings {
             base_urls: base_urls.clone(),
+            http: config.http,
             traceparent: Some(traceparent),
             ..slipstream_providers::Settings::default()
         };

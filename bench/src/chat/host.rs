@@ -87,7 +87,8 @@ impl Host {
             // The gauges are set once a second.
             tokio::time::sleep(Duration::from_secs(2)).await;
             let metrics = self.get("/metrics").await?;
-            let mut lags = metrics.lines().filter(|line| line.starts_with("slipstream_projection_lag_events{"));
+            let mut lags =
+                metrics.lines().filter(|line| line.starts_with("slipstream_projection_lag_events{"));
             if lags.all(|line| line.ends_with(" 0")) {
                 return Ok(());
             }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use slipstream_domain::ProviderId;
+
 use super::keys::Kind;
 
 /// A setting that cannot be used.
@@ -54,6 +56,16 @@ pub(crate) enum ConfigError {
         kind: Kind,
         /// `, not …`, or nothing when it is a secret.
         instead: String,
+    },
+    /// No model is named so.
+    #[error(
+        "providers.{of}.fallback must be provider/model, such as anthropic/claude-haiku-4-5-20251001, not {text:?}"
+    )]
+    Fallback {
+        /// Whose.
+        of: ProviderId,
+        /// As it was written.
+        text: String,
     },
     /// A variable's value is no text.
     #[error("{0} is not UTF-8")]

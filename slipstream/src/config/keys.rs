@@ -64,7 +64,7 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 56] = [
+pub(crate) const KEYS: [Key; 66] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
@@ -107,16 +107,26 @@ pub(crate) const KEYS: [Key; 56] = [
     own("worker.grace_seconds", Kind::Count),
     known("providers.openai.api_key", Kind::Secret, "OPENAI_API_KEY"),
     known("providers.openai.base_url", Kind::Text, "OPENAI_BASE_URL"),
+    own("providers.openai.fallback", Kind::Text),
     known("providers.anthropic.api_key", Kind::Secret, "ANTHROPIC_API_KEY"),
     known("providers.anthropic.base_url", Kind::Text, "ANTHROPIC_BASE_URL"),
+    own("providers.anthropic.fallback", Kind::Text),
     known("providers.gemini.api_key", Kind::Secret, "GOOGLE_API_KEY"),
     known("providers.gemini.base_url", Kind::Text, "GEMINI_BASE_URL"),
+    own("providers.gemini.fallback", Kind::Text),
     known("providers.grok.api_key", Kind::Secret, "X_AI_KEY"),
     known("providers.grok.base_url", Kind::Text, "XAI_BASE_URL"),
+    own("providers.grok.fallback", Kind::Text),
     known("providers.meta.api_key", Kind::Secret, "LLAMA_API_KEY"),
     known("providers.meta.base_url", Kind::Text, "LLAMA_BASE_URL"),
+    own("providers.meta.fallback", Kind::Text),
     known("providers.vercel.api_key", Kind::Secret, "V0_API_KEY"),
     known("providers.vercel.base_url", Kind::Text, "V0_BASE_URL"),
+    own("providers.vercel.fallback", Kind::Text),
+    own("upstream.connect_seconds", Kind::Count),
+    own("upstream.first_byte_seconds", Kind::Count),
+    own("upstream.silence_seconds", Kind::Count),
+    own("upstream.work_seconds", Kind::Count),
     own("log.format", Kind::LogFormat),
     known("log.filter", Kind::Text, "RUST_LOG"),
     known("telemetry.otlp_endpoint", Kind::Text, "OTEL_EXPORTER_OTLP_ENDPOINT"),

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
-use slipstream_workers::AtGraceEnd;
+use slipstream_domain::ProviderId;
+use slipstream_providers::HttpSettings;
+use slipstream_workers::{AtGraceEnd, Fallback};
 
 use super::cluster::{Nats, Redis};
 use super::telemetry::{Log, Telemetry};
@@ -23,6 +25,7 @@ pub(super) struct Settings {
     pub(super) redis: Redis,
     pub(super) worker: Worker,
     pub(super) providers: Providers,
+    pub(super) upstream: Upstream,
     pub(super) log: Log,
     pub(super) telemetry: Telemetry,
 }
@@ -81,6 +84,16 @@ pub(super) struct Provider {
     #[serde(serialize_with = "no_secret")]
     pub(super) api_key: Option<SecretString>,
     pub(super) base_url: Option<String>,
+    pub(super) fallback: Option<String>,
+}
+
+/// How long the providers may take.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Upstream {
+    pub(super) connect_seconds: NonZeroU32,
+    pub(super) first_byte_seconds: NonZeroU32,
+    pub(super) silence_seconds: NonZeroU32,
+    pub(super) work_seconds: NonZeroU32,
 }
 
 impl Default for Server {
@@ -145,7 +158,11 @@ impl Default for Worker {
 
 impl Worker {
     /// As one of several processes, or alone.
-    pub(super) fn settings(&self, alone: bool) -> slipstream_workers::Settings {
+    pub(super) fn settings(
+        &self,
+        alone: bool,
+        fallbacks: BTreeMap<ProviderId, Fallback>,
+    ) -> slipstream_workers::Settings {
         let usual = slipstream_workers::Settings::default();
         // Who stops the only process waits for it, and nobody else would take its replies over: their clients must be
         // told.
@@ -158,7 +175,7 @@ impl Worker {
             concurrency: self.concurrency.get(),
             grace: self.grace_seconds.map_or(grace, duration),
             at_grace_end,
-            ..usual
+            fallbacks,
         }
     }
 }
@@ -167,6 +184,30 @@ impl Default for Providers {
     fn default() -> Self {
         let all = ["openai", "anthropic", "gemini", "grok", "meta", "vercel"];
         Self(all.map(|provider| (provider.to_owned(), Provider::default())).into())
+    }
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        let http = HttpSettings::default();
+        Self {
+            connect_seconds: seconds(http.connect),
+            first_byte_seconds: seconds(http.first_byte),
+            silence_seconds: seconds(http.silence),
+            work_seconds: seconds(http.work),
+        }
+    }
+}
+
+impl From<Upstream> for HttpSettings {
+    fn from(upstream: Upstream) -> Self {
+        Self {
+            connect: duration(upstream.connect_seconds),
+            first_byte: duration(upstream.first_byte_seconds),
+            silence: duration(upstream.silence_seconds),
+            work: duration(upstream.work_seconds),
+            ..Self::default()
+        }
     }
 }
 

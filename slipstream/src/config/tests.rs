@@ -42,6 +42,15 @@ fn each_provider_has_its_own_variables() {
 }
 
 #[test]
+fn who_answers_for_a_provider_is_named_by_provider_and_model() {
+    let config = read(&[("SLIPSTREAM_PROVIDERS__OPENAI__FALLBACK", "compatible/qwen/qwen3")]);
+    let fallback = &config.worker().fallbacks[&ProviderId::parse("openai").unwrap()];
+    assert_eq!((fallback.provider.as_str(), fallback.model.as_str()), ("compatible", "qwen/qwen3"));
+    let refused = refused(&[("SLIPSTREAM_PROVIDERS__OPENAI__FALLBACK", "gpt-5")]);
+    assert!(refused.starts_with("providers.openai.fallback must be provider/model"), "{refused}");
+}
+
+#[test]
 fn an_empty_variable_is_as_good_as_none() {
     assert!(read(&[("DATABASE_URL", ""), ("SLIPSTREAM_GATEWAY__SOCKETS", "")]).database_url.is_none());
 }
@@ -186,9 +195,8 @@ const ALTERNATIVES: [&str; 3] = ["nats.token", "nats.nkey", "nats.creds"];
 fn example() -> String {
     let text = include_str!("../../../ops/slipstream.example.toml");
     let is_setting = |line: &str| line.split_once(" = ").is_some_and(|(name, _)| !name.contains(' '));
-    let is_alternative = |line: &str| {
-        ALTERNATIVES.iter().any(|name| line.split(" = ").next() == name.strip_prefix("nats."))
-    };
+    let is_alternative =
+        |line: &str| ALTERNATIVES.iter().any(|name| line.split(" = ").next() == name.strip_prefix("nats."));
     let lines = text.lines().map(|line| match line.strip_prefix("# ") {
         Some(setting) if is_setting(setting) && !is_alternative(setting) => setting,
         _ => line,

@@ -94,8 +94,7 @@ const NO_SIGN_IN: &str = "nobody could sign in: ?email= is the only way yet, and
 /// that PostgreSQL ended by itself.
 pub(crate) async fn start(config: Config, service: Service) -> anyhow::Result<ExitCode> {
     let mut stop = StopSignals::listen()?;
-    let vendors = wiring::Vendors::new(config.keys.clone(), config.base_urls.clone())
-        .map_err(|error| Usage(format!("{error:#}")))?;
+    let vendors = wiring::Vendors::new(&config).map_err(|error| Usage(format!("{error:#}")))?;
     let listener = bind(service.listen).await?;
     let place = Place::of(&config, &service.database)?;
     if let Place::Server(_) = place {

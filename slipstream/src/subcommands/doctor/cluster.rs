@@ -18,7 +18,9 @@ pub(super) async fn all(config: &Config, place: &Place) -> Vec<Finding> {
 
 fn shared(place: &Place) -> Finding {
     match place {
-        Place::Server(_) => Finding::ok("processes", "this one shares PostgreSQL, NATS and Redis with others"),
+        Place::Server(_) => {
+            Finding::ok("processes", "this one shares PostgreSQL, NATS and Redis with others")
+        }
         Place::Folder(folder) => Finding::fail(
             "processes",
             format!("NATS and Redis are set, and PostgreSQL is the private one of {}", folder.display()),
@@ -28,7 +30,8 @@ fn shared(place: &Place) -> Finding {
 }
 
 async fn nats(cluster: &Cluster) -> Finding {
-    const ADVICE: &str = "see that NATS runs with JetStream (`nats-server --jetstream`), and nats.servers (NATS_URL)";
+    const ADVICE: &str =
+        "see that NATS runs with JetStream (`nats-server --jetstream`), and nats.servers (NATS_URL)";
     let connected = Nats::connect(cluster.nats.clone(), &TaskTracker::new()).await;
     let nats = match connected {
         Ok(nats) => nats,
@@ -51,7 +54,8 @@ async fn redis(cluster: &Cluster) -> Finding {
     match state.ping().await {
         Ok(()) => Finding::ok("redis", "answers"),
         Err(error) => {
-            let advice = "see that Redis runs, and redis.url (REDIS_URL); without it clients resume from the log";
+            let advice =
+                "see that Redis runs, and redis.url (REDIS_URL); without it clients resume from the log";
             Finding::warn("redis", error.to_string(), advice)
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn settings(config: &Config) -> Finding {
 
 pub(super) fn providers(config: &Config) -> Vec<Finding> {
     let advice = "see `slipstream config show`";
-    if let Err(error) = Vendors::new(config.keys.clone(), config.base_urls.clone()) {
+    if let Err(error) = Vendors::new(config) {
         return vec![Finding::fail("providers", format!("{error:#}"), advice)];
     }
     let with = config.keys.keys().chain(config.base_urls.keys());
