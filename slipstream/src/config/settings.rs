@@ -89,6 +89,7 @@ pub(super) struct Provider {
 
 /// How long the providers may take.
 #[derive(Debug, Serialize, Deserialize)]
+#[allow(clippy::struct_field_names, reason = "every setting says its unit")]
 pub(super) struct Upstream {
     pub(super) connect_seconds: NonZeroU32,
     pub(super) first_byte_seconds: NonZeroU32,
