@@ -4,11 +4,13 @@ mod clock;
 mod job_queue;
 mod key_vault;
 mod live_bus;
+mod pictures;
 
 pub use clock::{Clock, Ids};
 pub use job_queue::{Delivery, Job, JobQueue};
 pub use key_vault::KeyVault;
 pub use live_bus::{BusEvent, LiveBus, LiveMessage, Subject, Subscription};
+pub use pictures::{NewPicture, Pictures};
 
 /// A port did not answer. The message names no key and no content.
 #[derive(Debug, Clone, thiserror::Error)]

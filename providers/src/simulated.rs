@@ -6,6 +6,7 @@ mod directive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::{StreamExt, stream};
 use slipstream_domain::{ErrorClass, FinishReason, ProviderId, TokenUsage, UsageSource};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,8 @@ pub use directive::{Directive, DirectiveError};
 
 use crate::delta::until_cancelled;
 use crate::{
-    Catalogue, ChatRequest, Delta, DeltaStream, Model, Provider, ProviderError, Turn, estimate_tokens,
+    Capability, Catalogue, ChatRequest, Delta, DeltaStream, Model, Provider, ProviderError, Tool, ToolState,
+    Turn, estimate_tokens,
 };
 
 /// The adapter. Asked for another provider's model it stands in for it, and says that no key is set.
@@ -51,6 +53,9 @@ impl Provider for Simulated {
         };
         let plan = match Directive::find(prompt) {
             Ok(Some(directive)) => Plan::of(&directive),
+            Ok(None) if !request.model.can(Capability::Chat) => {
+                return until_cancelled(picture(request), cancel);
+            }
             Ok(None) => Plan::greeting(&greeting(&self.catalogue, &request.model)),
             Err(error) => Plan::refusal(&error),
         };
@@ -63,6 +68,19 @@ impl Provider for Simulated {
         let plan = Plan { thinking: Vec::new(), text, delay: Directive::DEFAULT_DELAY, failure: None };
         until_cancelled(plan.stream(request), cancel)
     }
+}
+
+/// The picture it makes of everything: a red disc.
+const PICTURE: &[u8] = include_bytes!("simulated/picture.png");
+
+fn picture(request: &ChatRequest) -> DeltaStream {
+    let deltas = [
+        Delta::ToolStatus { tool: Tool::ImageGeneration, state: ToolState::Running },
+        Delta::Image { mime: "image/png".to_owned(), bytes: Bytes::from_static(PICTURE) },
+        Delta::Usage(usage(request, &[], &[])),
+        Delta::Finish { reason: FinishReason::Stop },
+    ];
+    stream::iter(deltas.map(Ok)).boxed()
 }
 
 /// The title it finds for a prompt: its first six words that are no directive, with a capital letter.

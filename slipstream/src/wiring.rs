@@ -175,6 +175,7 @@ async fn worker(
         read_models: shared.read_models.clone(),
         providers,
         catalogue: Arc::clone(&shared.catalogue),
+        pictures: None,
         worker: WorkerId::from_uuid(shared.ids.uuid()),
         settings,
     });

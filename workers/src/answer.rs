@@ -24,7 +24,8 @@ pub(crate) struct Answer {
     thought: Option<Duration>,
     thinking_since: Option<Instant>,
     digest: Sha256,
-    has_text: bool,
+    /// Whether it has a word, or a picture.
+    has_content: bool,
     /// The vendor's last count, and in which attempt it came.
     usage: Option<(u32, TokenUsage)>,
     citations: Vec<Citation>,
@@ -106,7 +107,7 @@ impl Answer {
             thought: None,
             thinking_since: None,
             digest: Sha256::new(),
-            has_text: false,
+            has_content: false,
             usage: None,
             citations: Vec::new(),
             signatures: Vec::new(),
@@ -120,8 +121,14 @@ impl Answer {
         if let Some(since) = self.thinking_since.take() {
             self.thought = Some(self.thought.unwrap_or_default() + (now - since));
         }
-        self.has_text |= !text.is_empty();
+        self.has_content |= !text.is_empty();
         self.digest.update(text);
+    }
+
+    /// A picture of it has been kept.
+    pub(crate) fn pictured(&mut self, now: Instant) {
+        self.begun(now);
+        self.has_content = true;
     }
 
     /// It is thinking.
@@ -191,7 +198,7 @@ impl Answer {
     pub(crate) fn ending(self, end: End, sums: Sums, now: Instant) -> Ending {
         let thinking_ms = self.thinking_ms(now);
         let (status, finish_reason, fault) = match end {
-            End::Finished(reason) if self.has_text => (TerminalStatus::Completed, Some(reason), None),
+            End::Finished(reason) if self.has_content => (TerminalStatus::Completed, Some(reason), None),
             End::Finished(reason) => {
                 let fault = Fault::empty(&reason);
                 (TerminalStatus::Failed, Some(reason), Some(fault))

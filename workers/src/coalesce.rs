@@ -2,7 +2,7 @@
 //!
 //! The one place where deltas get their numbers: gapless from 1, each delta once, in the order in which they came.
 
-use slipstream_domain::{Part, Run, Seq};
+use slipstream_domain::{AttachmentId, Part, Run, Seq};
 
 /// The longest delta in bytes; a longer one is cut into several, so that every record of the log can take one.
 const LONGEST: usize = 16 * 1024;
@@ -25,6 +25,12 @@ impl Coalescer {
     /// More of the thinking before it. Nothing for an empty text.
     pub(crate) fn think(&mut self, text: &str) {
         self.thought = self.number(Part::Thinking, self.thought, text);
+    }
+
+    /// A picture.
+    pub(crate) fn picture(&mut self, attachment: AttachmentId) {
+        self.last = self.last.next();
+        self.waiting.push(Run::image(self.last, attachment));
     }
 
     /// Time is up: all that waits, neighbours of one part as one run.

@@ -13,6 +13,7 @@ mod hints;
 mod history;
 mod hot;
 mod journal;
+mod keeping;
 mod meters;
 mod outlet;
 mod prepare;

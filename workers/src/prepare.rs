@@ -1,5 +1,7 @@
 //! From a recorded request to the question a provider is asked.
 
+use std::sync::Arc;
+
 use slipstream_commands::{CommandError, Position};
 use slipstream_domain::event::{ConversationEvent, GenerationRequested, HistoryCut};
 use slipstream_domain::{
@@ -118,16 +120,13 @@ impl Worker {
         whom: Whom<'_>,
     ) -> Result<Prepared, Unprepared> {
         let asked = &request.asked;
-        match asked.kind {
-            GenerationKind::Chat => {}
-            GenerationKind::Image => {
-                return Err(Fault::new(ErrorClass::InvalidRequest, "Images cannot be generated yet.").into());
-            }
-        }
-        let model = self
-            .catalogue
-            .chat_model(whom.provider, Some(whom.model))
-            .map_err(|unknown| Fault::new(ErrorClass::InvalidRequest, unknown.to_string()))?;
+        let model = match asked.kind {
+            GenerationKind::Chat => self
+                .catalogue
+                .chat_model(whom.provider, Some(whom.model))
+                .map_err(|unknown| Fault::new(ErrorClass::InvalidRequest, unknown.to_string()))?,
+            GenerationKind::Image => self.painter(&whom)?,
+        };
         let thinking = asked.params.enable_thinking.unwrap_or(true);
         let web_search = asked.params.enable_web_search.unwrap_or(false);
         let history = self.history(request, requested_at, model, thinking).await?;
@@ -156,6 +155,15 @@ impl Worker {
         let input_tokens = question.system.as_deref().map_or(0, estimate_tokens)
             + question.history.iter().map(|turn| estimate_tokens(turn.text())).sum::<u64>();
         Ok(Prepared { provider, question, history_cut, input_tokens })
+    }
+
+    /// The model that makes a picture.
+    fn painter(&self, whom: &Whom<'_>) -> Result<&Arc<Model>, Fault> {
+        let found = self.catalogue.model(whom.provider, whom.model);
+        found.filter(|model| model.can(Capability::ImageOut)).ok_or_else(|| {
+            let message = format!("Model {} of provider {} makes no pictures.", whom.model, whom.provider);
+            Fault::new(ErrorClass::InvalidRequest, message)
+        })
     }
 
     /// The key that pays.

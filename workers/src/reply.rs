@@ -8,7 +8,7 @@ use futures::{FutureExt, StreamExt};
 use slipstream_commands::{CommandError, Ownership, Position};
 use slipstream_domain::event::{AnsweredBy, HistoryCut};
 use slipstream_domain::values::clean_text;
-use slipstream_domain::{ErrorClass, FinishReason, GenerationId, Request, TokenUsage};
+use slipstream_domain::{ErrorClass, FinishReason, GenerationId, Request, Seq, TokenUsage};
 use slipstream_providers::{Attempts, Catalogue, Delta, DeltaStream, Model, ProviderError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::{Answer, End, Fault, Sums};
 use crate::delivery::Left;
 use crate::hints::{Hint, Hints};
+use crate::keeping::Keeping;
 use crate::meters;
 use crate::outlet::Outlet;
 use crate::prepare::{Prepared, Unprepared};
@@ -66,18 +67,16 @@ impl Worker {
     }
 
     async fn reply(&self, own: Box<Ownership>) -> Result<(), Stopped> {
-        let (id, request, requested_at) = (own.id(), own.request().clone(), own.requested_at());
+        let request = own.request().clone();
         let mut hints = Hints::listen(self, &own).await;
         let prepared = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(self.interrupted(Stopped::HandBack)?),
             // A hint that may have been missed is made good by the first look at the log.
             Hint::Cancel = hints.next() => Err(End::Cancelled),
-            prepared = self.prepare(&request, requested_at) => Ok(prepared),
+            prepared = self.prepare(&request, own.requested_at()) => Ok(prepared),
         };
-        let now = Instant::now();
-        let outlet = Outlet::new(&self.app, Arc::clone(&self.stream_state), own, now);
-        let mut reply = Reply::new(id, request, requested_at, outlet, now);
+        let mut reply = Reply::new(self, own, request, Instant::now());
         let (end, asked) = match prepared {
             Err(end) => (end, None),
             Ok(Err(Unprepared::Fault(fault))) => (End::Failed(fault), None),
@@ -198,20 +197,22 @@ struct Reply {
     answered_by: Option<AnsweredBy>,
     /// The title that is to be looked for once the answer has begun.
     untitled: Option<Untitled>,
+    keeping: Keeping,
 }
 
 impl Reply {
-    fn new(id: GenerationId, request: Request, requested_at: Position, outlet: Outlet, now: Instant) -> Self {
+    fn new(worker: &Worker, own: Box<Ownership>, request: Request, now: Instant) -> Self {
         Self {
-            id,
+            id: own.id(),
             request,
-            requested_at,
+            requested_at: own.requested_at(),
             answer: Answer::new(now),
-            outlet,
             attempts: Attempts::default(),
             bill: Bill::default(),
             answered_by: None,
             untitled: None,
+            keeping: Keeping::new(worker.pictures.clone()),
+            outlet: Outlet::new(&worker.app, Arc::clone(&worker.stream_state), own, now),
         }
     }
 
@@ -249,12 +250,19 @@ impl Reply {
                     }
                 }
                 () = self.outlet.hot.done() => {}
+                kept = self.keeping.done() => match kept {
+                    Ok(picture) => {
+                        self.answer.pictured(Instant::now());
+                        self.outlet.coalescer.picture(picture);
+                    }
+                    Err(fault) => return Ok(End::Failed(fault)),
+                },
                 () = tokio::time::sleep_until(wake_at) => {}
-                delta = deltas.next(), if self.outlet.has_room() => {
+                delta = deltas.next(), if self.outlet.has_room() && self.keeping.is_idle() => {
                     if let Some(end) = self.take(delta, Instant::now()) {
                         return Ok(end);
                     }
-                    if self.outlet.coalescer.produced() > 0 && let Some(untitled) = self.untitled.take() {
+                    if self.outlet.coalescer.last() > Seq::START && let Some(untitled) = self.untitled.take() {
                         untitled.begin();
                     }
                 }
@@ -292,10 +300,8 @@ impl Reply {
             Delta::Usage(usage) => self.answer.counted(usage, self.attempts.made()),
             Delta::Finish { reason } => return Some(End::Finished(reason)),
             Delta::ToolStatus { .. } => {}
-            // Files have no place yet; an answer without its image would be another answer.
-            Delta::Image { .. } => {
-                let message = "The model answered with an image, which Slipstream cannot keep yet.";
-                return Some(End::Failed(Fault::new(ErrorClass::Internal, message)));
+            Delta::Image { mime, bytes } => {
+                return self.keeping.start(&self.request, mime, bytes).err().map(End::Failed);
             }
         }
         (self.outlet.coalescer.produced() >= LONGEST_ANSWER).then_some(End::Finished(FinishReason::Length))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use slipstream_commands::ports::JobQueue;
+use slipstream_commands::ports::{JobQueue, Pictures};
 use slipstream_commands::{CommandError, Commands};
 use slipstream_domain::{ModelId, ProviderId, WorkerId};
 use slipstream_projections::{ReadModels, StreamState};
@@ -31,6 +31,8 @@ pub struct WorkerDeps {
     pub providers: Arc<Providers>,
     /// Which models there are, and what they cost.
     pub catalogue: Arc<Catalogue>,
+    /// Where pictures are kept. Without it, an answer with a picture fails.
+    pub pictures: Option<Arc<dyn Pictures>>,
     /// This run of this process; never used by another.
     pub worker: WorkerId,
     /// What the operator may set.
@@ -96,6 +98,7 @@ pub(crate) struct Worker {
     pub(crate) read_models: ReadModels,
     pub(crate) providers: Arc<Providers>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) pictures: Option<Arc<dyn Pictures>>,
     pub(crate) id: WorkerId,
     pub(crate) settings: Settings,
     pub(crate) claims: Claims,
@@ -118,6 +121,7 @@ impl Workers {
             read_models: deps.read_models,
             providers: deps.providers,
             catalogue: deps.catalogue,
+            pictures: deps.pictures,
             id: deps.worker,
             claims: Claims::default(),
             places: Arc::new(Semaphore::new(deps.settings.concurrency as usize)),

@@ -20,6 +20,8 @@ fn the_shipped_catalogue_is_right_and_in_order() {
     assert_eq!(claude.max_output, Some(64_000));
     for vendor in catalogue.vendors() {
         assert!(vendor.models.iter().all(|m| m.provider == vendor.id));
+        let prices = [&vendor.titles, &vendor.default].map(|model| model.price.map(|price| price.output));
+        assert!(prices[0] <= prices[1], "{}: titles cost no more than answers", vendor.id);
         assert_eq!(vendor.key_setting.is_none(), vendor.id.as_str() == "simulated");
     }
 }
@@ -60,6 +62,9 @@ fn a_catalogue_that_contradicts_itself_is_refused_with_the_place() {
         Catalogue::parse(&json).unwrap_err().to_string()
     };
     let a = r#"{"id":"a","name":"A","can":["chat"]}"#;
+    let titles = r#"{"version":"1","providers":[{"id":"p","name":"P","titles":"b","models":[{"id":"a","name":"A","can":["chat"]}]}]}"#;
+    let refused = Catalogue::parse(titles).unwrap_err().to_string();
+    assert!(refused.contains("p/b: is to find titles, but not a chat model of this provider"), "{refused}");
     for (models, says) in [
         ("", "p/a: is the default, but not a chat model of this provider"),
         (r#"{"id":"a","name":"A","can":[]}"#, "p/a: is the default, but not a chat model"),

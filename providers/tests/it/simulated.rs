@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use slipstream_domain::{ErrorClass, FinishReason};
-use slipstream_providers::simulated::{Directive, greeting};
-use slipstream_providers::{Catalogue, Providers, Settings};
+use slipstream_providers::simulated::{Directive, greeting, title};
+use slipstream_providers::{Catalogue, Delta, Providers, Settings};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -90,4 +90,29 @@ async fn a_provider_without_an_adapter_is_refused_by_name() {
     let error = Assembled::of(call.deltas).await.error.unwrap();
     assert_eq!(error.class(), ErrorClass::InvalidRequest);
     assert!(error.message().contains("compatible"));
+}
+
+#[tokio::test]
+async fn it_makes_a_picture_where_one_is_asked_for_and_says_how_it_is() {
+    let request = request("openai", "gpt-image-1", vec![user("a red disc")]);
+    let call = providers().call(&provider("simulated"), request, CancellationToken::new());
+    let deltas: Vec<_> = call.deltas.map(Result::unwrap).collect().await;
+    let [Delta::ToolStatus { .. }, Delta::Image { mime, bytes }, Delta::Usage(_), Delta::Finish { .. }] =
+        &deltas[..]
+    else {
+        panic!("{deltas:?}")
+    };
+    assert!(mime == "image/png" && bytes.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn a_title_is_the_first_words_without_the_directive() {
+    for (prompt, expected) in [
+        ("hello", "Hello"),
+        ("one [[chunks=3]] two three  four\nfive six seven", "One two three four five six"),
+        ("[[chunks=3]]", "A simulated conversation"),
+        ("écoute", "Écoute"),
+    ] {
+        assert_eq!(title(prompt), expected);
+    }
 }

@@ -90,7 +90,7 @@ async fn an_answer_without_an_end_is_cut_at_its_longest_and_kept() {
 }
 
 #[tokio::test]
-async fn an_image_has_no_place_yet_and_is_not_passed_over_in_silence() {
+async fn a_picture_without_a_place_to_keep_it_is_not_passed_over_in_silence() {
     let image = Delta::Image { mime: "image/png".into(), bytes: Vec::new().into() };
     let ended = end_of(vec![say("look: "), Line::Say(image), stop()]).await;
     assert_eq!(

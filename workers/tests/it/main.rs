@@ -7,6 +7,7 @@ mod draining;
 mod falling_back;
 mod faults;
 mod making;
+mod pictures;
 mod queue;
 mod taking_over;
 mod titles;

@@ -1,13 +1,14 @@
 //! The surroundings of a worker, and what tests ask of them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use slipstream_commands::ports::{
-    BusEvent, Clock, Job, JobQueue, KeyVault, LiveBus, LiveMessage, PortError, Subject, Subscription,
+    BusEvent, Clock, Job, JobQueue, KeyVault, LiveBus, LiveMessage, NewPicture, Pictures, PortError, Subject,
+    Subscription,
 };
 use slipstream_commands::{
     Chunks, Commands, EmailPepper, EventLog, Opened, Ownership, Place, PostRequest, Posted, open_generation,
@@ -15,8 +16,8 @@ use slipstream_commands::{
 };
 use slipstream_domain::event::{MessageContent, RegistrationVia, Terminal, TerminalContent};
 use slipstream_domain::{
-    ConversationId, EmailAddress, FinishReason, Generation, GenerationId, KeyId, KeySource, OnBusy, Params,
-    Part, Prompt, ProviderId, Run, Seq, TerminalStatus, Timestamp, UserId, WorkerId,
+    AttachmentId, ConversationId, EmailAddress, FinishReason, Generation, GenerationId, KeyId, KeySource,
+    OnBusy, Params, Part, Prompt, ProviderId, Run, Seq, TerminalStatus, Timestamp, UserId, WorkerId,
 };
 use slipstream_eventlog::LogOptions;
 use slipstream_local::{InProcessBus, InProcessQueue, InProcessStreamState, SystemClock, UuidV7Ids};
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) state: Arc<InProcessStreamState>,
     pub(crate) clock: Arc<ShiftedClock>,
     pub(crate) keys: Arc<Keys>,
+    /// Where pictures go, if anywhere.
+    pub(crate) pictures: Option<Arc<Gallery>>,
     pub(crate) read_models: ReadModels,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) provider: ScriptedProvider,
@@ -84,6 +87,7 @@ impl World {
             state: Arc::new(InProcessStreamState::new()),
             clock,
             keys,
+            pictures: None,
             read_models: ReadModels::new(log),
             catalogue: Arc::new(Catalogue::shipped().unwrap()),
             provider: ScriptedProvider::new(openai, scripts),
@@ -121,6 +125,7 @@ impl World {
             stream_state: self.state.clone(),
             read_models: self.read_models.clone(),
             providers: Arc::new(providers),
+            pictures: self.pictures.clone().map(|pictures| pictures as Arc<dyn Pictures>),
             catalogue: Arc::clone(&self.catalogue),
             worker: WorkerId::from_uuid(Uuid::new_v4()),
             settings,
@@ -405,6 +410,27 @@ impl KeyVault for Keys {
                 Err(PortError { port: "key vault", reason: "there is no such key".into() })
             }
         }
+    }
+}
+
+/// Pictures in memory. Each is kept when the test says so.
+#[derive(Default)]
+pub(crate) struct Gallery {
+    pub(crate) kept: Mutex<Vec<NewPicture>>,
+    pub(crate) open: tokio::sync::Notify,
+    pub(crate) is_full: AtomicBool,
+}
+
+#[async_trait]
+impl Pictures for Gallery {
+    async fn keep(&self, picture: NewPicture) -> Result<AttachmentId, PortError> {
+        self.open.notified().await;
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(PortError { port: "pictures", reason: "the disk is full".into() });
+        }
+        let mut kept = self.kept.lock().unwrap();
+        kept.push(picture);
+        Ok(AttachmentId::from_uuid(Uuid::from_u128(kept.len() as u128)))
     }
 }
 
