@@ -19,7 +19,7 @@ use crate::base_url::BaseUrl;
 use crate::exchange::{Exchange, ask, ask_once};
 use crate::http::Http;
 use crate::provider::Uploading;
-use crate::{ApiKey, Attachment, Capability, ChatRequest, DeltaStream, Model, Provider};
+use crate::{ApiKey, Attachment, ChatRequest, DeltaStream, Model, Provider, ThinkingControl};
 pub(crate) use events::GeminiDecoder;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -69,8 +69,9 @@ impl Provider for Gemini {
         ask(&self.http, exchange, GeminiDecoder::default(), key, cancel)
     }
 
+    /// From version 3 on; before, answers without calls of functions have no proofs ("Thought signatures").
     fn takes_thinking(&self, model: &Model) -> bool {
-        model.can(Capability::Thinking)
+        matches!(model.thinking, Some(ThinkingControl::Effort { .. }))
     }
 
     fn intake(&self, _: FileKind) -> Intake {

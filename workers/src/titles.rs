@@ -98,6 +98,9 @@ impl Worker {
     ) -> Option<Untitled> {
         let asked = &prepared.question;
         let [Turn::User { text, .. }] = &asked.history[..] else { return None };
+        if !self.settings.titles {
+            return None;
+        }
         let model = Arc::clone(&self.catalogue.vendor(&asked.model.provider)?.titles);
         Some(Untitled {
             sides: self.sides.clone(),

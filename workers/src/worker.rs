@@ -52,6 +52,8 @@ pub struct Settings {
     /// Who answers when a provider, asked as often as it may be, cannot: before anything of an answer has come, and only
     /// where the key of the request pays for it.
     pub fallbacks: BTreeMap<ProviderId, Fallback>,
+    /// Whether a model is asked for the title of a new conversation.
+    pub titles: bool,
 }
 
 /// A model that answers when another cannot.
@@ -82,6 +84,7 @@ impl Default for Settings {
             grace: Duration::from_secs(25),
             at_grace_end: AtGraceEnd::default(),
             fallbacks: BTreeMap::new(),
+            titles: true,
         }
     }
 }

@@ -64,7 +64,7 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 66] = [
+pub(crate) const KEYS: [Key; 67] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
@@ -105,6 +105,7 @@ pub(crate) const KEYS: [Key; 66] = [
     known("redis.tls_key", Kind::Secret, "REDIS_CLIENT_KEY"),
     own("worker.concurrency", Kind::Count),
     own("worker.grace_seconds", Kind::Count),
+    own("worker.titles", Kind::Flag),
     known("providers.openai.api_key", Kind::Secret, "OPENAI_API_KEY"),
     known("providers.openai.base_url", Kind::Text, "OPENAI_BASE_URL"),
     own("providers.openai.fallback", Kind::Text),

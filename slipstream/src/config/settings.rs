@@ -72,6 +72,7 @@ pub(super) struct Gateway {
 pub(super) struct Worker {
     pub(super) concurrency: NonZeroU32,
     pub(super) grace_seconds: Option<NonZeroU32>,
+    pub(super) titles: bool,
 }
 
 /// By the provider's id.
@@ -153,7 +154,7 @@ impl From<Gateway> for slipstream_gateway::Settings {
 impl Default for Worker {
     fn default() -> Self {
         let concurrency = slipstream_workers::Settings::default().concurrency;
-        Self { concurrency: count(concurrency), grace_seconds: None }
+        Self { concurrency: count(concurrency), grace_seconds: None, titles: true }
     }
 }
 
@@ -177,6 +178,7 @@ impl Worker {
             grace: self.grace_seconds.map_or(grace, duration),
             at_grace_end,
             fallbacks,
+            titles: self.titles,
         }
     }
 }

@@ -102,6 +102,17 @@ async fn a_title_that_fails_is_no_title_and_harms_nobody() {
 }
 
 #[tokio::test]
+async fn no_title_is_looked_for_where_the_operator_does_not_want_it() {
+    let world = World::new([vec![say("Hi!"), stop()]]).await;
+    let settings = Settings { titles: false, ..Settings::default() };
+    world.started(world.worker_on(world.queue.clone(), settings));
+    let (posted, _) = world.answered(world.request(new(&world), "openai", "hello")).await;
+    assert_eq!(last_title(&world, posted.conversation_id).await.0, TitleSource::Provisional);
+    assert!(world.provider.titled().is_empty());
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_title_comes_after_the_first_delta_and_a_reply_that_says_nothing_has_none() {
     let fail = Line::Fail(ProviderError::new(ErrorClass::Quota, "no money"));
     let world = World::new([vec![Line::Hold, fail]]).await;
