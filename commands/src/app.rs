@@ -1,5 +1,6 @@
 //! What every use case needs, in one place.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -20,6 +21,7 @@ pub struct Commands {
     pub(crate) bus: Arc<dyn LiveBus>,
     pub(crate) pepper: Arc<EmailPepper>,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) free_messages_per_day: Option<NonZeroU32>,
 }
 
 /// The secret that e-mail addresses are hashed with to find their streams. Never rotated: with another one every
@@ -39,7 +41,7 @@ impl EmailPepper {
 }
 
 impl Commands {
-    /// Puts the use cases on a log and their ports.
+    /// Puts the use cases on a log and their ports. Messages on the operator's keys have no limit.
     #[must_use]
     pub fn new(
         log: EventLog,
@@ -49,7 +51,15 @@ impl Commands {
         bus: Arc<dyn LiveBus>,
         pepper: EmailPepper,
     ) -> Self {
-        Self { log, clock, ids, keys, bus, pepper: Arc::new(pepper), turns: Arc::default() }
+        let (pepper, turns) = (Arc::new(pepper), Arc::default());
+        Self { log, clock, ids, keys, bus, pepper, turns, free_messages_per_day: None }
+    }
+
+    /// The same with a limit to the messages that a user may send on the operator's keys within a day; `None` is no limit,
+    /// and then they are not counted either.
+    #[must_use]
+    pub fn with_free_messages_per_day(self, most: Option<NonZeroU32>) -> Self {
+        Self { free_messages_per_day: most, ..self }
     }
 
     /// The log, for readers that need it beside the use cases.

@@ -4,8 +4,8 @@
 use slipstream_domain::conversation::{Ask, Asked};
 use slipstream_domain::event::ConversationEvent;
 use slipstream_domain::{
-    Conversation, ConversationId, Event, GenerationId, MessageId, ModelId, Params, ProviderId, SystemPrompt,
-    Title, UserId,
+    Conversation, ConversationId, Event, GenerationId, GenerationKind, KeySource, MessageId, ModelId, Params,
+    ProviderId, SystemPrompt, Title, UserId,
 };
 use slipstream_eventlog::{Append, AppendError, Appended, CommandId, Guard, Position, StreamId, Version};
 
@@ -67,6 +67,7 @@ pub(crate) struct Decision<'a> {
 pub(crate) struct Request {
     pub(crate) provider: ProviderId,
     pub(crate) model: ModelId,
+    pub(crate) kind: GenerationKind,
     pub(crate) params: Params,
     pub(crate) system_prompt: Option<SystemPrompt>,
 }
@@ -116,38 +117,48 @@ impl Commands {
             reply_message_id: MessageId::from_uuid(self.ids.uuid()),
             provider: request.provider,
             model: request.model,
+            kind: request.kind,
             params: request.params,
             system_prompt: request.system_prompt,
             key_source,
         })
     }
 
-    /// What a generation was asked with.
+    /// What a generation was asked with, but for what the conversation's settings had added.
     ///
     /// # Errors
     /// `Erased` when its instructions are; `NotFound`, `Unavailable`, `Unreadable`.
     pub(crate) async fn asked_before(&self, id: GenerationId) -> Result<Request, CommandError> {
         let generation = loading::generation(&self.log, id).await?.state;
         let before = generation.request().ok_or(CommandError::NotFound("generation"))?;
-        let content = before.asked.content.open().ok_or(CommandError::Erased)?;
+        let (params, system_prompt) = before.asked.own_words().ok_or(CommandError::Erased)?;
         Ok(Request {
             provider: before.asked.provider.clone(),
             model: before.asked.model.clone(),
-            params: before.asked.params,
-            system_prompt: content.system_prompt.clone(),
+            kind: before.asked.kind,
+            params,
+            system_prompt,
         })
     }
 
-    /// Appends a decision, and stops the reply it replaces. `posted` is the answer but for what the append tells.
+    /// Appends a decision, pays for what it asks on the operator's key, and stops the reply it replaces. `posted` is the answer but for what the append tells.
     pub(crate) async fn append_asked(
         &self,
         decision: Decision<'_>,
         posted: Posted,
         command_id: CommandId,
     ) -> Result<Posted, CommandError> {
-        let Decision { actor, conversation_id: id, conversation, asked, guards } = decision;
+        let Decision { actor, conversation_id: id, conversation, asked, mut guards } = decision;
         let mut appends = vec![streams::conversation(id, Some(actor), conversation.version, asked.events)?];
         if let Some(generation) = asked.generation {
+            if generation.requested.key_source == KeySource::Server
+                && let Some(free) = self.free_messages(actor).await?
+            {
+                let paid = free.pay(generation.id)?;
+                // It expects the version that it was decided on, as the guard does.
+                guards.retain(|guard| guard.stream != paid.stream);
+                appends.push(paid);
+            }
             appends.push(streams::new_generation(generation, Some(actor))?);
         }
         if let Some(running) = asked.cancel {
@@ -230,6 +241,7 @@ async fn posted_before(app: &Commands, earlier: &Appended) -> Result<Posted, Com
             | ConversationEvent::ReplyRecorded(_)
             | ConversationEvent::LeafChosen(_)
             | ConversationEvent::MessageRated(_)
+            | ConversationEvent::ConversationSettingsChanged(_)
             | ConversationEvent::ConversationDeleted(_) => {}
         }
     }

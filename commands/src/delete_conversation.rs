@@ -3,14 +3,15 @@
 use slipstream_domain::event::ConversationEvent;
 use slipstream_domain::generation::Cancellation;
 use slipstream_domain::{Conversation, ConversationId, GenerationId, Meta, UserId};
-use slipstream_eventlog::{Append, StreamAppend};
+use slipstream_eventlog::{Append, Position, StreamAppend};
 
 use crate::cancel_generation::cancelled_unstarted;
 use crate::loading::Loaded;
 use crate::retrying::retrying;
 use crate::{CommandError, Commands, loading, streams};
 
-/// Deletes a conversation. Idempotent.
+/// Deletes a conversation. Idempotent. Answers an event at or after the deletion: a reader that has come so far does not
+/// show the conversation any more.
 ///
 /// # Errors
 /// `NotFound` when the actor does not own it; `Contended`, `Unavailable`, `Unreadable`.
@@ -19,23 +20,24 @@ pub async fn delete_conversation(
     app: &Commands,
     actor: UserId,
     id: ConversationId,
-) -> Result<(), CommandError> {
+) -> Result<Position, CommandError> {
     let _turn = app.turns.take(actor).await;
     retrying!(app, async {
         let conversation = loading::conversation(&app.log, id).await?;
         let deletion = conversation.state.delete(actor)?;
         if deletion.events.is_empty() {
-            return Ok(());
+            return Ok(conversation.last);
         }
         let streams = match deletion.cancel {
             Some(running) => app.with_running(actor, id, &conversation, deletion.events, running).await?,
             None => vec![streams::conversation(id, Some(actor), conversation.version, deletion.events)?],
         };
-        app.log.append(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;
+        let append = Append { streams, command_id: app.new_command(), guards: Vec::new() };
+        let deleted = app.log.append(append).await?.last;
         if let Some(running) = deletion.cancel {
             app.hint_cancel(running).await;
         }
-        Ok(())
+        Ok(deleted)
     })
 }
 
@@ -59,7 +61,7 @@ impl Commands {
                 for event in &events {
                     deleted.evolve(event, meta);
                 }
-                let keys = |_: &_| slipstream_domain::KeySource::None;
+                let keys = |_: &_| Ok(slipstream_domain::KeySource::None);
                 events.extend(
                     deleted
                         .record_reply(id, running, end.status, end.final_seq, keys)

@@ -29,12 +29,13 @@ pub struct EditRequest {
 }
 
 /// Posts or queues another version of a message, beside it in the tree and with its files, and asks for a reply as the
-/// newest reply to the old version was asked for: same provider, model, parameters and instructions. Durable when it
+/// newest reply to the old version was asked for: same provider and model, and what the request itself said of parameters
+/// and instructions, under the settings that hold now. Durable when it
 /// returns. Cancel-safe in the sense that it may still be posted.
 ///
 /// # Errors
 /// `NotFound` for a conversation that does not exist, is deleted or is not the actor's, and for a message that is not in
-/// it or still waits; `WrongMessage` for a reply; `Busy`, `QueueFull`, `Contended`, `TooLarge`, `Erased`, `Unavailable`,
+/// it or still waits; `WrongMessage` for a reply; `Busy`, `QueueFull`, `FreeLimit`, `Contended`, `TooLarge`, `Erased`, `Unavailable`,
 /// `Unreadable`.
 #[tracing::instrument(skip_all, fields(conversation.id = %request.conversation_id, generation.id = %request.generation_id))]
 pub async fn edit_message(app: &Commands, request: EditRequest) -> Result<Posted, CommandError> {

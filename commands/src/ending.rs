@@ -4,10 +4,13 @@
 use std::collections::HashMap;
 
 use slipstream_domain::conversation::Waiting;
-use slipstream_domain::event::GenerationEvent;
-use slipstream_domain::{ConversationId, GenerationId, KeySource, ProviderId, Request, Seq, TerminalStatus};
+use slipstream_domain::event::{GenerationEvent, WithdrawReason};
+use slipstream_domain::{
+    ConversationId, GenerationId, KeySource, ProviderId, Request, Seq, TerminalStatus, UserId,
+};
 use slipstream_eventlog::{StreamAppend, Version};
 
+use crate::free_messages::FreeMessages;
 use crate::loading::Loaded;
 use crate::{CommandError, Commands, loading, streams};
 
@@ -38,16 +41,35 @@ impl Commands {
         let id: ConversationId = end.request.asked.conversation_id;
         let owner = end.request.owner;
         let keys = self.key_sources(end.request, conversation).await?;
-        let key_source = |provider: &ProviderId| keys.get(provider).copied().unwrap_or(KeySource::None);
+        let free = self.free_messages_of(owner, &keys).await?;
+        let exhausted = free.as_ref().is_some_and(|free| free.pay(end.id).is_err());
+        let key_source = |provider: &ProviderId| match keys.get(provider).copied() {
+            Some(KeySource::Server) if exhausted => Err(WithdrawReason::FreeLimit),
+            source => Ok(source.unwrap_or(KeySource::None)),
+        };
         let reply = conversation.state.record_reply(id, end.id, end.status, end.final_seq, key_source);
         let mut appends = vec![streams::generation(end.id, id, owner, end.version, end.event)?];
         if let Some(reply) = reply {
             appends.push(streams::conversation(id, owner, conversation.version, reply.events)?);
             if let Some(next) = reply.next {
+                let paid = free.filter(|_| next.requested.key_source == KeySource::Server);
+                appends.extend(paid.map(|free| free.pay(next.id)).transpose()?);
                 appends.push(streams::new_generation(next, owner)?);
             }
         }
         Ok(appends)
+    }
+
+    /// What is left to the user of messages on the operator's keys, when one of those may be needed.
+    async fn free_messages_of(
+        &self,
+        owner: Option<UserId>,
+        keys: &HashMap<ProviderId, KeySource>,
+    ) -> Result<Option<FreeMessages>, CommandError> {
+        match owner.filter(|_| keys.values().any(|source| *source == KeySource::Server)) {
+            Some(owner) => self.free_messages(owner).await,
+            None => Ok(None),
+        }
     }
 
     /// Whose key pays for what waits: decided when it is sent.

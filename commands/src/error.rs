@@ -1,5 +1,8 @@
 //! Why a use case was not carried out.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use slipstream_domain::conversation::{
     MessageRejection, NoSuchConversation, Occupied, PostRejection, Queue, RedoRejection,
 };
@@ -28,6 +31,14 @@ pub enum CommandError {
     /// Too many messages wait.
     #[error("{} messages wait in this conversation already", Queue::MAX)]
     QueueFull,
+    /// The user has used all messages of a day on the operator's keys.
+    #[error("all {most} messages of a day on the server's keys are used")]
+    FreeLimit {
+        /// How many a day there are.
+        most: NonZeroU32,
+        /// When the next one may be.
+        retry_after: Duration,
+    },
     /// The writer's epoch is not the current one: another owner has the generation.
     #[error("epoch {current} owns the generation")]
     Fenced {

@@ -20,9 +20,9 @@ pub(crate) struct Loaded<A> {
 }
 
 pub(crate) async fn user(log: &EventLog, id: UserId) -> Result<Loaded<User>, CommandError> {
-    load(log, id.as_uuid(), |user: &mut User, event, _| match event {
+    load(log, id.as_uuid(), |user: &mut User, event, meta| match event {
         Event::User(event) => {
-            user.evolve(&event);
+            user.evolve(&event, meta);
             true
         }
         Event::Email(_) | Event::Conversation(_) | Event::Generation(_) => false,

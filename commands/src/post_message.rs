@@ -3,8 +3,8 @@
 use slipstream_domain::conversation::PostMessage;
 use slipstream_domain::event::MessageContent;
 use slipstream_domain::{
-    AttachmentId, ConversationId, GenerationId, MessageId, ModelId, OnBusy, Params, ProviderId, SystemPrompt,
-    Title, UserId,
+    AttachmentId, ConversationId, GenerationId, GenerationKind, MessageId, ModelId, OnBusy, Params,
+    ProviderId, SystemPrompt, Title, UserId,
 };
 use slipstream_eventlog::{CommandId, Guard, StreamId, Version};
 
@@ -36,9 +36,9 @@ pub struct PostRequest {
     pub provider: ProviderId,
     /// Which model.
     pub model: ModelId,
-    /// With which parameters.
+    /// With which parameters of its own; what it does not say, the conversation's settings may.
     pub params: Params,
-    /// Under which standing instructions.
+    /// Under which standing instructions of its own.
     pub system_prompt: Option<SystemPrompt>,
     /// What to do while another reply is being made.
     pub on_busy: OnBusy,
@@ -81,21 +81,30 @@ impl Commands {
 ///
 /// # Errors
 /// `NotFound` for an unknown user, or a conversation that does not exist, is deleted or is not the actor's;
-/// `UnknownParent`, `Busy`, `QueueFull`, `Contended`, `TooLarge`, `Erased`, `Unavailable`, `Unreadable`.
+/// `UnknownParent`, `Busy`, `QueueFull`, `FreeLimit`, `Contended`, `TooLarge`, `Erased`, `Unavailable`, `Unreadable`.
 #[tracing::instrument(skip_all, fields(conversation.id = %request.conversation.id(), generation.id = %request.generation_id))]
 pub async fn post_message(app: &Commands, request: PostRequest) -> Result<Posted, CommandError> {
+    post(app, request, GenerationKind::Chat).await
+}
+
+pub(crate) async fn post(
+    app: &Commands,
+    request: PostRequest,
+    kind: GenerationKind,
+) -> Result<Posted, CommandError> {
     let _turn = app.turns.take(request.actor).await;
     let command = match app.once(request.actor, request.client_message_id.as_deref()).await? {
         Once::Before(posted) => return Ok(posted),
         Once::Now(command) => command,
     };
-    let done = retrying!(app, attempt(app, &request, command));
+    let done = retrying!(app, attempt(app, &request, kind, command));
     app.unless_done(command, done).await
 }
 
 async fn attempt(
     app: &Commands,
     request: &PostRequest,
+    kind: GenerationKind,
     command_id: CommandId,
 ) -> Result<Posted, CommandError> {
     let (actor, conversation_id) = (request.actor, request.conversation.id());
@@ -108,6 +117,7 @@ async fn attempt(
     let ask = Request {
         provider: request.provider.clone(),
         model: request.model.clone(),
+        kind,
         params: request.params,
         system_prompt: request.system_prompt.clone(),
     };

@@ -38,13 +38,13 @@ pub enum Whom {
     Provider(ProviderId, ModelId),
 }
 
-/// Requests or queues another reply beside the one there is, with the parameters and instructions that one was asked
-/// with. [`Posted::message_id`] is the user message both answer. Durable when it returns. Cancel-safe in the sense that it
+/// Requests or queues another reply beside the one there is, with the parameters and instructions that one's request said
+/// itself, under the settings that hold now. [`Posted::message_id`] is the user message both answer. Durable when it returns. Cancel-safe in the sense that it
 /// may still be requested.
 ///
 /// # Errors
 /// `NotFound` for a conversation that does not exist, is deleted or is not the actor's, and for a message that is not in
-/// it or still waits; `WrongMessage` for one that is no reply; `Busy`, `QueueFull`, `Contended`, `Erased`, `Unavailable`,
+/// it or still waits; `WrongMessage` for one that is no reply; `Busy`, `QueueFull`, `FreeLimit`, `Contended`, `Erased`, `Unavailable`,
 /// `Unreadable`.
 #[tracing::instrument(skip_all, fields(conversation.id = %request.conversation_id, generation.id = %request.generation_id))]
 pub async fn regenerate_reply(app: &Commands, request: RegenerateRequest) -> Result<Posted, CommandError> {

@@ -1,5 +1,6 @@
 //! The event types this program knows, for the log: what is newer is refused, what is older is brought up to date.
 
+use serde_json::Value;
 use slipstream_domain::Event;
 use slipstream_eventlog::{Upcast, Upcasters};
 
@@ -11,15 +12,20 @@ pub fn upcasters() -> Upcasters {
 
 fn steps(event_type: &str) -> &'static [Upcast] {
     match event_type {
-        // Version 2 may have editedFrom; what version 1 queued is no edit.
-        "UserMessageQueued" => &[|data, sealed| (data, sealed)],
+        // Version 2 may have editedFrom; what version 1 queued is no edit. Version 3 may ask for a picture.
+        "UserMessageQueued" => &[as_it_is, as_it_is],
+        // What version 1 does not say is not so: settings had no part in it, it asked for no picture, no limit withdrew it.
+        "GenerationRequested" | "ReplyQueued" | "QueuedMessageWithdrawn" => &[as_it_is],
         _ => &[],
     }
 }
 
+fn as_it_is(data: Value, sealed: Option<Value>) -> (Value, Option<Value>) {
+    (data, sealed)
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
     use slipstream_domain::Sealed;
 
     use super::*;

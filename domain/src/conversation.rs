@@ -7,6 +7,7 @@ mod post;
 mod queue;
 mod redo;
 mod reply;
+mod settings;
 mod tree;
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ pub use post::{EditMessage, PostMessage, PostRejection, RedoRejection};
 pub use queue::{Queue, Waiting};
 pub use redo::RegenerateReply;
 pub use reply::Reply;
+pub use settings::{Patch, Settings, SettingsPatch};
 pub use tree::{MessageRejection, MessageTree, ReplyNode, Said};
 
 use crate::event::{
@@ -33,6 +35,7 @@ pub struct Conversation {
     messages: MessageTree,
     running: Option<ReplyRequested>,
     queue: Queue,
+    settings: Settings,
     title_source: Option<TitleSource>,
 }
 
@@ -86,6 +89,12 @@ impl Conversation {
     #[must_use]
     pub fn queued(&self) -> &VecDeque<Waiting> {
         self.queue.waiting()
+    }
+
+    /// What holds for its requests.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Whether nothing has happened yet.
@@ -192,6 +201,7 @@ impl Conversation {
             ConversationEvent::LeafChosen(chosen) => self.messages.set_leaf(Some(chosen.message_id)),
             ConversationEvent::MessageRated(rated) => self.messages.rate(rated.message_id, rated.rating),
             ConversationEvent::TitleSet(title) => self.title_source = Some(title.source),
+            ConversationEvent::ConversationSettingsChanged(changed) => self.settings = changed.into(),
             ConversationEvent::ConversationDeleted(_) => self.phase = Phase::Deleted,
         }
     }

@@ -9,17 +9,19 @@ mod user;
 
 pub use codec::{DecodeError, EncodeError, Encoded, SealedJson};
 pub use conversation::{
-    ConversationDeleted, ConversationEvent, ConversationStarted, LeafChosen, MessageContent, MessageRated,
-    QueuedContent, QueuedMessageWithdrawn, ReplyQueued, ReplyRecorded, ReplyRequested, TitleContent,
-    TitleSet, UserMessagePosted, UserMessageQueued, WithdrawReason,
+    ConversationDeleted, ConversationEvent, ConversationSettingsChanged, ConversationStarted, LeafChosen,
+    MessageContent, MessageRated, QueuedContent, QueuedMessageWithdrawn, ReplyQueued, ReplyRecorded,
+    ReplyRequested, TitleContent, TitleSet, UserMessagePosted, UserMessageQueued, WithdrawReason,
 };
 pub use email::{EmailClaimed, EmailEvent, EmailReleased};
 pub use generation::{
     AnsweredBy, CancelRequested, ChunksRecorded, GenerationEvent, GenerationRequested, GenerationStarted,
-    GenerationTakenOver, HistoryCut, ProviderFault, RecordedPart, RequestContent, Terminal, TerminalContent,
-    Texts, ThinkingSignature,
+    GenerationTakenOver, HistoryCut, OwnWords, ProviderFault, RecordedPart, RequestContent, Terminal,
+    TerminalContent, Texts, ThinkingSignature,
 };
-pub use user::{RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered, UserRole};
+pub use user::{
+    FreeMessageUsed, RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered, UserRole,
+};
 
 use crate::ids::UserId;
 use crate::values::Timestamp;

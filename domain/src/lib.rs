@@ -23,6 +23,6 @@ pub use sealed::Sealed;
 pub use user::User;
 pub use values::{
     Citation, Cost, EmailAddress, Epoch, ErrorClass, FinishReason, GenerationKind, KeySource, MaxTokens,
-    ModelId, Params, Prompt, ProviderId, Rating, RequestMetadata, Role, Seq, SystemPrompt, Temperature,
-    TerminalStatus, Theme, Timestamp, Title, TitleSource, TokenUsage, TopP, UsageSource,
+    ModelId, Params, PictureSize, Prompt, ProviderId, Rating, RequestMetadata, Role, Seq, SystemPrompt,
+    Temperature, TerminalStatus, Theme, Timestamp, Title, TitleSource, TokenUsage, TopP, UsageSource,
 };

@@ -1,7 +1,15 @@
-//! A person: registered once, with settings of their own.
+//! A person: registered once, with settings of their own, and with so many messages a day on the operator's keys.
 
-use crate::event::{RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered, UserRole};
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::event::{
+    FreeMessageUsed, Meta, RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered, UserRole,
+};
+use crate::ids::GenerationId;
 use crate::sealed::Sealed;
+use crate::values::Timestamp;
 
 /// The state of a person's stream.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +21,8 @@ pub enum User {
     Active {
         /// The settings that hold.
         settings: SettingsChanged,
+        /// When messages on the operator's keys were used, the oldest first: those of the last [`User::FREE_WINDOW`].
+        free_messages: VecDeque<Timestamp>,
     },
 }
 
@@ -27,7 +37,24 @@ pub enum UserRejection {
     Unknown,
 }
 
+/// Why a message cannot be answered on the operator's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FreeMessageRejection {
+    /// There is no such person.
+    #[error("no such user")]
+    Unknown,
+    /// All are used.
+    #[error("no message on the operator's key is left for now")]
+    AllUsed {
+        /// When the next one may be.
+        retry_after: Duration,
+    },
+}
+
 impl User {
+    /// How long a used message counts.
+    pub const FREE_WINDOW: Duration = Duration::from_hours(24);
+
     /// # Errors
     /// The id is taken.
     pub fn register(&self, via: RegistrationVia, profile: UserProfile) -> Result<UserEvent, UserRejection> {
@@ -48,20 +75,46 @@ impl User {
     pub fn change_settings(&self, settings: SettingsChanged) -> Result<Option<UserEvent>, UserRejection> {
         match self {
             Self::Unknown => Err(UserRejection::Unknown),
-            Self::Active { settings: current } if *current == settings => Ok(None),
+            Self::Active { settings: current, .. } if *current == settings => Ok(None),
             Self::Active { .. } => Ok(Some(UserEvent::SettingsChanged(settings))),
         }
     }
 
+    /// The event that pays for a reply with one of the `most` messages a day on the operator's keys.
+    ///
+    /// # Errors
+    /// There is no such person, or all are used; then the next one is free when the oldest of the last `most` is a day old.
+    pub fn use_free_message(
+        &self,
+        generation_id: GenerationId,
+        most: NonZeroU32,
+        now: Timestamp,
+    ) -> Result<UserEvent, FreeMessageRejection> {
+        let Self::Active { free_messages, .. } = self else { return Err(FreeMessageRejection::Unknown) };
+        let oldest = free_messages.len().checked_sub(most.get() as usize).map(|n| free_messages[n]);
+        let retry_after = oldest.map_or(Duration::ZERO, |at| Self::FREE_WINDOW.saturating_sub(now.since(at)));
+        if retry_after.is_zero() {
+            Ok(UserEvent::FreeMessageUsed(FreeMessageUsed { generation_id }))
+        } else {
+            Err(FreeMessageRejection::AllUsed { retry_after })
+        }
+    }
+
     /// Takes an event of this stream in.
-    pub fn evolve(&mut self, event: &UserEvent) {
+    pub fn evolve(&mut self, event: &UserEvent, meta: Meta) {
         match event {
             UserEvent::UserRegistered(_) => {
-                *self = Self::Active { settings: SettingsChanged::default() };
+                *self = Self::Active { settings: SettingsChanged::default(), free_messages: VecDeque::new() };
             }
             UserEvent::SettingsChanged(new) => {
-                if let Self::Active { settings } = self {
+                if let Self::Active { settings, .. } = self {
                     settings.clone_from(new);
+                }
+            }
+            UserEvent::FreeMessageUsed(_) => {
+                if let Self::Active { free_messages, .. } = self {
+                    free_messages.retain(|used| meta.at.since(*used) < Self::FREE_WINDOW);
+                    free_messages.push_back(meta.at);
                 }
             }
         }
@@ -77,11 +130,27 @@ mod tests {
         UserProfile { email: "a@example.com".into(), name: None, image: None }
     }
 
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_millis(hours * 3_600_000)
+    }
+
+    fn meta(at: Timestamp) -> Meta {
+        Meta { owner: None, at }
+    }
+
     fn registered() -> User {
         let mut user = User::default();
         let event = user.register(RegistrationVia::Development, profile()).unwrap();
-        user.evolve(&event);
+        user.evolve(&event, meta(at(0)));
         user
+    }
+
+    /// What becomes of a wish for one of three messages a day.
+    fn uses(user: &mut User, hour: i64) -> Result<(), FreeMessageRejection> {
+        let generation = GenerationId::from_uuid(uuid::Uuid::nil());
+        let event = user.use_free_message(generation, NonZeroU32::new(3).unwrap(), at(hour))?;
+        user.evolve(&event, meta(at(hour)));
+        Ok(())
     }
 
     #[test]
@@ -97,12 +166,30 @@ mod tests {
         let dark = SettingsChanged { theme: Some(Theme::Dark), ..SettingsChanged::default() };
         let mut user = registered();
         let event = user.change_settings(dark.clone()).unwrap().unwrap();
-        user.evolve(&event);
+        user.evolve(&event, meta(at(1)));
         assert_eq!(user.change_settings(dark), Ok(None));
     }
 
     #[test]
     fn nobody_has_no_settings() {
         assert_eq!(User::default().change_settings(SettingsChanged::default()), Err(UserRejection::Unknown));
+    }
+    #[test]
+    fn so_many_messages_a_day_are_free_and_the_next_one_is_when_the_oldest_is_a_day_old() {
+        let mut user = registered();
+        for hour in [0, 10, 20] {
+            assert_eq!(uses(&mut user, hour), Ok(()));
+        }
+        let retry_after = Duration::from_hours(1);
+        assert_eq!(uses(&mut user, 23), Err(FreeMessageRejection::AllUsed { retry_after }));
+        assert_eq!(uses(&mut user, 24), Ok(()));
+        let retry_after = Duration::from_hours(9);
+        assert_eq!(uses(&mut user, 25), Err(FreeMessageRejection::AllUsed { retry_after }));
+        assert_eq!(uses(&mut user, 100), Ok(()));
+    }
+
+    #[test]
+    fn nobody_has_no_free_messages() {
+        assert_eq!(uses(&mut User::default(), 0), Err(FreeMessageRejection::Unknown));
     }
 }

@@ -8,7 +8,7 @@ mod text;
 mod time;
 
 pub use catalogue_names::{ModelId, ProviderId};
-pub use numbers::{Epoch, MaxTokens, NumberError, Params, Seq, Temperature, TopP};
+pub use numbers::{Epoch, MaxTokens, NumberError, Params, PictureSize, Seq, Temperature, TopP};
 pub use outcome::{
     Citation, Cost, ErrorClass, FinishReason, GenerationKind, KeySource, Rating, Role, TerminalStatus, Theme,
     TitleSource, TokenUsage, UsageSource,

@@ -2,13 +2,16 @@
 //! other request that no route knows is told to upgrade.
 
 mod caller;
+mod conversation;
 mod conversations;
 mod generation_stream;
 mod health;
+mod models;
 mod problem;
 mod request_id;
 mod serve;
 mod upgrade;
+mod usage;
 
 use std::sync::Arc;
 
@@ -34,8 +37,14 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(probes())
         .route("/console", get(console))
         .route("/v1/conversations", get(conversations::list))
+        .route(
+            "/v1/conversations/{id}",
+            get(conversation::show).patch(conversation::change).delete(conversation::delete),
+        )
         .route("/v1/conversations/{id}/messages", get(conversations::messages))
         .route("/v1/generations/{id}/stream", get(generation_stream::stream))
+        .route("/v1/models", get(models::list))
+        .route("/v1/usage", get(usage::usage))
         .fallback(upgrade_required)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(shared.clone(), upgrade::upgrade))

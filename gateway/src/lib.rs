@@ -17,7 +17,7 @@ mod shared;
 mod socket;
 
 pub use auth::{Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Purpose};
-pub use catalogue::{Catalogue, UnknownName};
+pub use catalogue::{Catalogue, LongPrice, ModelInfo, ModelPrice, Models, ProviderModels, UnknownName};
 pub use gateway::{Gateway, GatewayDeps, GatewayError, Serving};
 pub use http::serve_probes;
 pub use meters::describe_metrics;

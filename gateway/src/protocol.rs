@@ -21,7 +21,7 @@ pub use subscribe::{Standing, Subscribe};
 pub use v1::{
     Ack, ConnectionEstablished, EndOfReply, LeafChosen, Limits, MessagePosted, MessageQueued, MessageRated,
     MessageWithdrawn, Nothing, OfConversation, Offsets, PlaceInReply, Providers, ReplyQueued, ReplyRecorded,
-    ReplyRequested, ResumeMode, StreamResumed, TitleUpdated,
+    ReplyRequested, ResumeMode, SettingsUpdated, StreamResumed, TitleUpdated,
 };
 
 /// The subprotocol of clients that resume exactly. Who offers none of it is a compat client.

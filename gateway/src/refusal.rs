@@ -1,6 +1,9 @@
 //! From what went wrong inside to what a client is told: one total function. A client learns nothing of our insides;
 //! the operator finds the cause in the log, where it is written once.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use slipstream_commands::CommandError;
 use slipstream_projections::QueryError;
 
@@ -35,6 +38,21 @@ impl Refusal {
         Self { retry_after_ms: Some(RETRY_AFTER_MS), ..Self::new(ErrorCode::Unavailable, message) }
     }
 
+    /// All messages of a day on the operator's keys are used.
+    fn free_limit(most: NonZeroU32, retry_after: Duration) -> Self {
+        let minutes = retry_after.as_secs().div_ceil(60);
+        let wait = match (minutes / 60, minutes % 60) {
+            (0, minutes) => format!("{minutes} min"),
+            (hours, minutes) => format!("{hours} h {minutes} min"),
+        };
+        let message = format!(
+            "You have used all {most} messages of a day on this server's keys. The next one is free in {wait}; with a \
+             provider key of your own there is no such limit."
+        );
+        let retry_after_ms = Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
+        Self { retry_after_ms, ..Self::new(ErrorCode::RateLimited, message) }
+    }
+
     fn internal() -> Self {
         Self::new(ErrorCode::Internal, "The server made a mistake; the operator finds it in the log.")
     }
@@ -64,6 +82,7 @@ impl From<CommandError> for Refusal {
                 Self::new(ErrorCode::BadFrame, error.to_string())
             }
             CommandError::Busy | CommandError::QueueFull => Self::new(ErrorCode::Busy, error.to_string()),
+            CommandError::FreeLimit { most, retry_after } => Self::free_limit(*most, *retry_after),
             CommandError::Ended { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
             CommandError::Contended => Self {
                 retry_after_ms: Some(RETRY_AFTER_MS),

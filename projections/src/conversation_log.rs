@@ -61,7 +61,8 @@ pub async fn conversation_log(log: &EventLog, id: ConversationId) -> Result<Conv
             | ConversationEvent::QueuedMessageWithdrawn(_)
             | ConversationEvent::ReplyRecorded(_)
             | ConversationEvent::LeafChosen(_)
-            | ConversationEvent::MessageRated(_) => {}
+            | ConversationEvent::MessageRated(_)
+            | ConversationEvent::ConversationSettingsChanged(_) => {}
         }
         told.events.push(Versioned { version: followed.version, event });
     }

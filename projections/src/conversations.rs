@@ -1,10 +1,13 @@
-//! Read model `conversations`: what a list of a user's conversations shows. Holds no messages. A deleted conversation
+//! Read model `conversations`: what a list of a user's conversations shows, and what is set for each. Holds no messages. A deleted conversation
 //! has no row, and another user's is as absent as one that never was.
 
 use std::collections::HashMap;
 
+use slipstream_domain::conversation::Settings;
 use slipstream_domain::event::{ConversationEvent, TitleSet};
-use slipstream_domain::{Category, ConversationId, Event, Timestamp, UserId};
+use slipstream_domain::{
+    Category, ConversationId, Event, MaxTokens, Params, SystemPrompt, Temperature, Timestamp, TopP, UserId,
+};
 use slipstream_eventlog::{Position, Recorded};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -15,6 +18,7 @@ use crate::followed::{Followed, instant, timestamp};
 use crate::page::{Cursor, Page, page, rows_for};
 use crate::projection::{ApplyError, Known, Projection};
 use crate::read_models::ReadModels;
+use crate::sql;
 
 /// The read model.
 pub struct Conversations;
@@ -32,6 +36,15 @@ pub struct ConversationSummary {
     pub updated_at: Timestamp,
     /// The version of its stream: gapless, +1 an event.
     pub version: i64,
+}
+
+/// A conversation by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversation {
+    /// What a list shows of it.
+    pub summary: ConversationSummary,
+    /// What holds for its requests.
+    pub settings: Settings,
 }
 
 /// The user's conversations, the one with the newest message first. Paging on, none is given twice, and none is missed
@@ -67,16 +80,38 @@ pub async fn find(
     models: &ReadModels,
     user: UserId,
     id: ConversationId,
-) -> Result<Option<ConversationSummary>, QueryError> {
+) -> Result<Option<Conversation>, QueryError> {
     let mut tx = models.read::<Conversations>().await?;
-    let row = sqlx::query_as!(
-        Row,
-        "SELECT conversation_id, title, created_at, active_at, active_position, version
+    let row = sqlx::query!(
+        "SELECT title, created_at, active_at, version, temperature, top_p, max_tokens, enable_thinking,
+                enable_web_search, system_prompt
          FROM conversation WHERE conversation_id = $1 AND owner_id = $2",
         id.as_uuid(),
         user.as_uuid()
     );
-    Ok(row.fetch_optional(&mut *tx).await?.map(Into::into))
+    let Some(row) = row.fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let params = Params {
+        temperature: row.temperature.map(Temperature::parse).transpose().map_err(unreadable)?,
+        top_p: row.top_p.map(TopP::parse).transpose().map_err(unreadable)?,
+        max_tokens: row.max_tokens.map(sql::count).map(MaxTokens::parse).transpose().map_err(unreadable)?,
+        enable_thinking: row.enable_thinking,
+        enable_web_search: row.enable_web_search,
+        picture_size: None,
+    };
+    let system_prompt = row.system_prompt.map(SystemPrompt::parse).transpose().map_err(unreadable)?;
+    let summary = ConversationSummary {
+        id,
+        title: row.title,
+        created_at: timestamp(row.created_at),
+        updated_at: timestamp(row.active_at),
+        version: row.version,
+    };
+    Ok(Some(Conversation { summary, settings: Settings { params, system_prompt } }))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(error: impl ToString) -> QueryError {
+    QueryError::Unreadable(error.to_string())
 }
 
 struct Row {
@@ -102,7 +137,7 @@ impl From<Row> for ConversationSummary {
 
 impl Projection for Conversations {
     const NAME: &'static str = "conversations";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
 
     fn takes(event: &Recorded) -> bool {
         event.category.0 == Category::Conversation.number()
@@ -124,6 +159,7 @@ impl Projection for Conversations {
             changes.of.into_iter().partition(|(_, change)| change.started.is_some());
         insert(connection, &new).await?;
         update(connection, &known).await?;
+        set(connection, &changes.set.into_iter().collect::<Vec<_>>()).await?;
         Ok(())
     }
 }
@@ -132,6 +168,7 @@ impl Projection for Conversations {
 #[derive(Default)]
 struct Changes {
     of: HashMap<Uuid, Change>,
+    set: HashMap<Uuid, Settings>,
     deleted: Vec<Uuid>,
 }
 
@@ -163,11 +200,15 @@ impl Changes {
                 change.titled = true;
                 change.title = content.open().map(|content| content.title.as_str().to_owned());
             }
+            ConversationEvent::ConversationSettingsChanged(changed) => {
+                self.set.insert(followed.stream, changed.into());
+            }
             ConversationEvent::QueuedMessageWithdrawn(_)
             | ConversationEvent::LeafChosen(_)
             | ConversationEvent::MessageRated(_) => {}
             ConversationEvent::ConversationDeleted(_) => {
                 self.of.remove(&followed.stream);
+                self.set.remove(&followed.stream);
                 self.deleted.push(followed.stream);
             }
         }
@@ -226,6 +267,37 @@ async fn update(connection: &mut PgConnection, changed: &[(Uuid, Change)]) -> Re
         &changed.iter().map(|(_, change)| change.title.clone()).collect::<Vec<_>>() as &[Option<String>],
         &active().map(|active| Some(active?.0.get())).collect::<Vec<_>>() as &[Option<i64>],
         &active().map(|active| Some(active?.1)).collect::<Vec<_>>() as &[Option<OffsetDateTime>],
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn set(connection: &mut PgConnection, settings: &[(Uuid, Settings)]) -> Result<(), sqlx::Error> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let params = || settings.iter().map(|(_, settings)| settings.params);
+    let prompt = |settings: &Settings| settings.system_prompt.as_ref().map(|text| text.as_str().to_owned());
+    sqlx::query!(
+        "UPDATE conversation AS c
+         SET temperature = n.temperature, top_p = n.top_p, max_tokens = n.max_tokens,
+             enable_thinking = n.enable_thinking, enable_web_search = n.enable_web_search,
+             system_prompt = n.system_prompt
+         FROM unnest($1::uuid[], $2::double precision[], $3::double precision[], $4::bigint[], $5::boolean[],
+                     $6::boolean[], $7::text[])
+              AS n (conversation_id, temperature, top_p, max_tokens, enable_thinking, enable_web_search,
+                    system_prompt)
+         WHERE c.conversation_id = n.conversation_id",
+        &settings.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        &params().map(|params| params.temperature.map(Temperature::get)).collect::<Vec<_>>()
+            as &[Option<f64>],
+        &params().map(|params| params.top_p.map(TopP::get)).collect::<Vec<_>>() as &[Option<f64>],
+        &params().map(|params| params.max_tokens.map(|most| i64::from(most.get()))).collect::<Vec<_>>()
+            as &[Option<i64>],
+        &params().map(|params| params.enable_thinking).collect::<Vec<_>>() as &[Option<bool>],
+        &params().map(|params| params.enable_web_search).collect::<Vec<_>>() as &[Option<bool>],
+        &settings.iter().map(|(_, settings)| prompt(settings)).collect::<Vec<_>>() as &[Option<String>],
     )
     .execute(connection)
     .await?;

@@ -124,6 +124,7 @@ impl Told {
             | ConversationEvent::LeafChosen(_)
             | ConversationEvent::MessageRated(_)
             | ConversationEvent::TitleSet(_)
+            | ConversationEvent::ConversationSettingsChanged(_)
             | ConversationEvent::ConversationDeleted(_) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! What can be read: read models in PostgreSQL, built from the log and rebuilt from it at any time.
 //!
-//! One read model a file, [`conversations`], [`transcript`], [`generations`]: its `apply`, its queries, its SQL.
+//! One read model a file, [`conversations`], [`transcript`], [`generations`], [`usage_daily`]: its `apply`, its queries, its SQL.
 //! The [`Runner`] fills them, each event exactly once. [`follow`] reads the log as it grows without a checkpoint,
 //! [`wait_for`] reads your writes, [`generation_log`], [`conversation_log`], [`young_history`] and [`history_from_log`] tell a generation and a conversation's
 //! history from the log alone, and [`StreamState`] is the port of the fast tier. Writes nothing but read models:
@@ -23,6 +23,7 @@ mod runner;
 mod sql;
 mod stream_state;
 pub mod transcript;
+pub mod usage_daily;
 mod wait;
 
 pub use conversation_log::{ConversationLog, Versioned, conversation_events, conversation_log};
@@ -42,4 +43,5 @@ pub use runner::Runner;
 pub use slipstream_eventlog::{EventLog, Position, Waited};
 pub use stream_state::{CloseKind, CompatCursor, Output, StreamKey, StreamState, StreamStateError};
 pub use transcript::Transcript;
+pub use usage_daily::UsageDaily;
 pub use wait::wait_for;

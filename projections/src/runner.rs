@@ -15,6 +15,7 @@ use crate::conversations::Conversations;
 use crate::generations::Generations;
 use crate::projection::Projection;
 use crate::transcript::Transcript;
+use crate::usage_daily::UsageDaily;
 
 /// How long a read model stands still when its runner dies without a word. It is renewed five times as often.
 const LEASE: Duration = Duration::from_secs(5);
@@ -42,7 +43,8 @@ impl Runner {
     pub fn start(self, tasks: &TaskTracker, drain: CancellationToken) {
         tasks.spawn(run::<Conversations>(self.log.clone(), self.owner, drain.clone()));
         tasks.spawn(run::<Transcript>(self.log.clone(), self.owner, drain.clone()));
-        tasks.spawn(run::<Generations>(self.log, self.owner, drain));
+        tasks.spawn(run::<Generations>(self.log.clone(), self.owner, drain.clone()));
+        tasks.spawn(run::<UsageDaily>(self.log, self.owner, drain));
     }
 }
 

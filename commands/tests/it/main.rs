@@ -3,8 +3,10 @@
 
 mod branching;
 mod cancelling;
+mod changing;
 mod deleting;
 mod dispatching;
+mod free_messages;
 mod generating;
 mod posting;
 mod users;

@@ -1,8 +1,8 @@
 //! Posting messages.
 
 use slipstream_commands::{
-    CommandError, Place, delete_conversation, finish_generation, post_message, rename_conversation,
-    suggest_title,
+    CommandError, ConversationChange, Place, change_conversation, delete_conversation, finish_generation,
+    post_message, suggest_title,
 };
 use slipstream_domain::conversation::SuggestedTitle;
 use slipstream_domain::{OnBusy, Prompt, Seq, TerminalStatus, Title, UserId};
@@ -67,7 +67,8 @@ async fn a_conversation_that_is_foreign_or_not_there_is_not_found() {
     for place in [foreign, nowhere()] {
         let posted = post_message(&world.app, says(bob, Place::In(place), "hi", OnBusy::Reject)).await;
         assert!(matches!(posted, Err(CommandError::NotFound("conversation"))), "{posted:?}");
-        let renamed = rename_conversation(&world.app, bob, place, Title::parse("mine").unwrap()).await;
+        let change = ConversationChange::titled(Title::parse("mine").unwrap());
+        let renamed = change_conversation(&world.app, bob, place, change).await;
         assert!(matches!(renamed, Err(CommandError::NotFound("conversation"))), "{renamed:?}");
     }
 }
@@ -82,7 +83,8 @@ async fn a_models_title_takes_the_place_of_the_first_words_and_never_of_the_user
         suggest_title(&world.app, ann, chat, suggested)
     };
     assert!(suggest("A greeting").await.unwrap());
-    rename_conversation(&world.app, ann, chat, Title::parse("Mine").unwrap()).await.unwrap();
+    let mine = ConversationChange::titled(Title::parse("Mine").unwrap());
+    change_conversation(&world.app, ann, chat, mine).await.unwrap();
     assert!(!suggest("A better greeting").await.unwrap());
     let titles = world.events(chat.as_uuid()).await.into_iter().filter(|name| name == "TitleSet");
     assert_eq!(titles.count(), 3);

@@ -1,5 +1,7 @@
 //! A log of its own for each test, the use cases on it, and short words for what tests do again and again.
 
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -28,19 +30,25 @@ pub(crate) struct World {
     pub(crate) tasks: TaskTracker,
     pub(crate) drain: CancellationToken,
     database: Arc<TestDatabase>,
+    free_messages: Option<NonZeroU32>,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::on(Arc::new(TestDatabase::create().await))
+        Self::on(Arc::new(TestDatabase::create().await), None)
+    }
+
+    /// The same with so many messages a day on the operator's keys.
+    pub(crate) async fn with_free_messages(most: u32) -> Self {
+        Self::on(Arc::new(TestDatabase::create().await), NonZeroU32::new(most))
     }
 
     /// Another process on the same database.
     pub(crate) fn another(&self) -> Self {
-        Self::on(Arc::clone(&self.database))
+        Self::on(Arc::clone(&self.database), self.free_messages)
     }
 
-    fn on(database: Arc<TestDatabase>) -> Self {
+    fn on(database: Arc<TestDatabase>, free_messages: Option<NonZeroU32>) -> Self {
         let (tasks, drain) = (TaskTracker::new(), CancellationToken::new());
         let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
         let log = EventLog::start(database.pool().clone(), options, &tasks, drain.clone());
@@ -49,11 +57,12 @@ impl World {
             log,
             clock.clone(),
             Arc::new(UuidV7Ids::new()),
-            Arc::new(EnvironmentKeys::default()),
+            Arc::new(EnvironmentKeys::new([(openai(), "sk-1".into())].into(), BTreeSet::new())),
             Arc::new(InProcessBus::new()),
             EmailPepper::new(SecretString::from("pepper")),
-        );
-        Self { app, clock, tasks, drain, database }
+        )
+        .with_free_messages_per_day(free_messages);
+        Self { app, clock, tasks, drain, database, free_messages }
     }
 
     pub(crate) async fn user(&self, email: &str) -> UserId {
@@ -117,6 +126,11 @@ pub(crate) fn says(actor: UserId, conversation: Place, text: &str, on_busy: OnBu
         system_prompt: None,
         on_busy,
     }
+}
+
+/// A provider that the operator has a key for.
+pub(crate) fn openai() -> ProviderId {
+    ProviderId::parse("openai").unwrap()
 }
 
 pub(crate) fn worker(n: u128) -> WorkerId {

@@ -1,8 +1,8 @@
 //! What is asked of a model, and what becomes of it: the reply is requested at once, or the wish waits for the reply that
 //! is being made.
 
-use super::{Conversation, Queue};
-use crate::event::{ConversationEvent, GenerationRequested, ReplyRequested, RequestContent};
+use super::{Conversation, Queue, Settings};
+use crate::event::{ConversationEvent, GenerationRequested, OwnWords, ReplyRequested, RequestContent};
 use crate::ids::{ConversationId, GenerationId, MessageId};
 use crate::values::{GenerationKind, KeySource, ModelId, Params, ProviderId, SystemPrompt};
 
@@ -17,7 +17,8 @@ pub enum OnBusy {
     Reject,
 }
 
-/// A reply to ask for: of whom, how, and the ids of the attempt. The ids are new; the caller makes them.
+/// A reply to ask for: of whom, how, and the ids of the attempt. The ids are new; the caller makes them. Parameters and
+/// instructions are the request's own: the conversation's settings are added when the reply is requested.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Ask {
@@ -25,6 +26,7 @@ pub struct Ask {
     pub reply_message_id: MessageId,
     pub provider: ProviderId,
     pub model: ModelId,
+    pub kind: GenerationKind,
     pub params: Params,
     pub system_prompt: Option<SystemPrompt>,
     pub key_source: KeySource,
@@ -80,16 +82,25 @@ impl Ask {
         }
     }
 
-    pub(super) fn into_generation(self, conversation_id: ConversationId) -> NewGeneration {
+    pub(super) fn into_generation(
+        self,
+        conversation_id: ConversationId,
+        settings: &Settings,
+    ) -> NewGeneration {
+        let own = OwnWords { params: self.params, system_prompt: self.system_prompt.is_some() };
+        let params = self.params.or(settings.params);
+        let system_prompt = self.system_prompt.or_else(|| settings.system_prompt.clone());
+        let all_own = params == own.params && system_prompt.is_some() == own.system_prompt;
         let requested = GenerationRequested {
             conversation_id,
             message_id: self.reply_message_id,
             provider: self.provider,
             model: self.model,
-            params: self.params,
+            params,
+            own: (!all_own).then_some(own),
             key_source: self.key_source,
-            kind: GenerationKind::Chat,
-            content: RequestContent { system_prompt: self.system_prompt }.into(),
+            kind: self.kind,
+            content: RequestContent { system_prompt }.into(),
         };
         NewGeneration { id: self.generation_id, requested }
     }

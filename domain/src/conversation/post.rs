@@ -146,7 +146,7 @@ impl Conversation {
         }));
         events.push(ConversationEvent::ReplyRequested(reply));
         events.extend(title.map(|title| title_set(TitleSource::Provisional, title)));
-        Asked::now(events, message.ask.into_generation(message.conversation_id))
+        Asked::now(events, message.ask.into_generation(message.conversation_id, self.settings()))
     }
 }
 
@@ -160,6 +160,7 @@ impl Placed {
             attachment_ids: self.attachment_ids,
             provider: ask.provider,
             model: ask.model,
+            kind: ask.kind,
             params: ask.params,
             generation_id: ask.generation_id,
             reply_message_id: ask.reply_message_id,

@@ -32,7 +32,7 @@ impl Conversation {
         match self.turn(command.on_busy)? {
             Turn::Now => {
                 let events = answer_again(self.messages().leaf(), answers, &ask).collect();
-                Ok(Asked::now(events, ask.into_generation(command.conversation_id)))
+                Ok(Asked::now(events, ask.into_generation(command.conversation_id, self.settings())))
             }
             Turn::Later { cancel } => {
                 let queued = ReplyQueued {
@@ -41,6 +41,7 @@ impl Conversation {
                     generation_id: ask.generation_id,
                     provider: ask.provider,
                     model: ask.model,
+                    kind: ask.kind,
                     params: ask.params,
                     at_head: cancel.is_some(),
                     content: RequestContent { system_prompt: ask.system_prompt }.into(),

@@ -3,7 +3,7 @@
 use super::ask::NewGeneration;
 use super::queue::{Waiting, message_ask, reply_ask};
 use super::redo::answer_again;
-use super::{Conversation, withdraw};
+use super::{Conversation, Settings, withdraw};
 use crate::event::{
     ConversationEvent, ReplyQueued, ReplyRecorded, UserMessagePosted, UserMessageQueued, WithdrawReason,
 };
@@ -23,7 +23,7 @@ impl Conversation {
     /// The running reply `generation` has ended. Accepted after the conversation was deleted, but then nothing follows.
     /// `None` when it is not the running one: it was recorded before.
     ///
-    /// `key_source` decides whose key pays for what goes out next.
+    /// `key_source` decides whose key pays for what goes out next, or why it is withdrawn instead.
     #[must_use]
     pub fn record_reply(
         &self,
@@ -31,7 +31,7 @@ impl Conversation {
         generation: GenerationId,
         status: TerminalStatus,
         final_seq: Seq,
-        key_source: impl Fn(&ProviderId) -> KeySource,
+        key_source: impl Fn(&ProviderId) -> Result<KeySource, WithdrawReason>,
     ) -> Option<Reply> {
         let running = self.running().filter(|reply| reply.generation_id == generation)?;
         let mut events = vec![ConversationEvent::ReplyRecorded(ReplyRecorded {
@@ -43,18 +43,23 @@ impl Conversation {
         })];
         let mut next = None;
         for waiting in self.queued() {
-            let key = key_source(waiting.provider());
-            let sent = match waiting {
-                Waiting::Message(queued) => send(id, running.message_id, queued, key),
-                Waiting::Reply(queued) => send_again(id, self.messages().leaf_after(running), queued, key),
-            };
+            let sent = key_source(waiting.provider()).and_then(|key| {
+                let sent = match waiting {
+                    Waiting::Message(queued) => send(id, running.message_id, queued, key, self.settings()),
+                    Waiting::Reply(queued) => {
+                        let leaf = self.messages().leaf_after(running);
+                        send_again(id, leaf, queued, key, self.settings())
+                    }
+                };
+                sent.ok_or(WithdrawReason::Erased)
+            });
             match sent {
-                Some((sent, generation)) => {
+                Ok((sent, generation)) => {
                     events.extend(sent);
                     next = Some(generation);
                     break;
                 }
-                None => events.push(withdraw(waiting, WithdrawReason::Erased)),
+                Err(reason) => events.push(withdraw(waiting, reason)),
             }
         }
         Some(Reply { events, next })
@@ -68,6 +73,7 @@ fn send(
     ended: MessageId,
     queued: &UserMessageQueued,
     key: KeySource,
+    settings: &Settings,
 ) -> Option<(Vec<ConversationEvent>, NewGeneration)> {
     let (ask, content) = (message_ask(queued, key)?, queued.content.open()?);
     let otherwise = if queued.edited_from.is_some() { None } else { Some(ended) };
@@ -80,7 +86,7 @@ fn send(
     };
     let reply = ask.reply_to(queued.message_id);
     let events = vec![ConversationEvent::UserMessagePosted(posted), ConversationEvent::ReplyRequested(reply)];
-    Some((events, ask.into_generation(conversation_id)))
+    Some((events, ask.into_generation(conversation_id, settings)))
 }
 
 /// `None` when the instructions were erased.
@@ -89,8 +95,9 @@ fn send_again(
     leaf: Option<MessageId>,
     queued: &ReplyQueued,
     key: KeySource,
+    settings: &Settings,
 ) -> Option<(Vec<ConversationEvent>, NewGeneration)> {
     let ask = reply_ask(queued, key)?;
     let events = answer_again(leaf, queued.parent_message_id, &ask).collect();
-    Some((events, ask.into_generation(conversation_id)))
+    Some((events, ask.into_generation(conversation_id, settings)))
 }

@@ -5,7 +5,9 @@ use uuid::Uuid;
 use super::*;
 use crate::event::{Event, MessageContent};
 use crate::ids::{AttachmentId, ConversationId, MessageId};
-use crate::values::{KeySource, ModelId, Params, Prompt, ProviderId, Rating, Seq, TerminalStatus, Timestamp};
+use crate::values::{
+    GenerationKind, KeySource, ModelId, Params, Prompt, ProviderId, Rating, Seq, TerminalStatus, Timestamp,
+};
 
 fn uuid(n: u128) -> Uuid {
     Uuid::from_u128(n)
@@ -54,6 +56,7 @@ fn ask(n: u128) -> Ask {
         reply_message_id: message(n + 100),
         provider: ProviderId::simulated(),
         model: ModelId::parse("m").unwrap(),
+        kind: GenerationKind::Chat,
         params: Params::default(),
         system_prompt: None,
         key_source: KeySource::None,
@@ -79,7 +82,7 @@ impl Given {
         self.apply(&post.events)
     }
 
-    fn replied(self, n: u128) -> Self {
+    pub(super) fn replied(self, n: u128) -> Self {
         let reply = self.end(n).unwrap();
         self.apply(&reply.events)
     }
@@ -89,12 +92,12 @@ impl Given {
         self.apply(&deletion.events)
     }
 
-    fn end(&self, n: u128) -> Option<Reply> {
+    pub(super) fn end(&self, n: u128) -> Option<Reply> {
         self.end_of(generation(n))
     }
 
     pub(super) fn end_of(&self, id: GenerationId) -> Option<Reply> {
-        self.0.record_reply(chat(), id, TerminalStatus::Completed, Seq(3), |_| KeySource::Server)
+        self.0.record_reply(chat(), id, TerminalStatus::Completed, Seq(3), |_| Ok(KeySource::Server))
     }
 }
 
@@ -427,6 +430,26 @@ fn a_reply_that_waits_to_be_made_again_can_be_withdrawn_or_erased() {
     chat.0.queue.erase(message(102));
     let reply = chat.end(1).unwrap();
     assert_eq!(names(&reply.events), ["ReplyRecorded", "QueuedMessageWithdrawn"]);
+}
+
+#[test]
+fn what_nobody_pays_for_any_more_is_withdrawn_and_the_next_one_tried() {
+    let mut own = says(3, OnBusy::Queue);
+    own.ask.provider = ProviderId::parse("openai").unwrap();
+    let chat = given().posted(1, OnBusy::Reject).posted(2, OnBusy::Queue);
+    let queued = chat.0.post(ann(), own).unwrap();
+    let chat = chat.apply(&queued.events);
+    let paid = |provider: &ProviderId| match provider.as_str() {
+        "openai" => Ok(KeySource::None),
+        _ => Err(WithdrawReason::FreeLimit),
+    };
+    let ended =
+        chat.0.record_reply(self::chat(), generation(1), TerminalStatus::Completed, Seq(3), paid).unwrap();
+    assert_eq!(
+        names(&ended.events),
+        ["ReplyRecorded", "QueuedMessageWithdrawn", "UserMessagePosted", "ReplyRequested"]
+    );
+    assert_eq!(ended.next.map(|next| next.id), Some(generation(3)));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::generation::RequestContent;
 use crate::ids::{AttachmentId, GenerationId, MessageId};
 use crate::sealed::Sealed;
 use crate::values::{
-    Cost, ModelId, Params, Prompt, ProviderId, Rating, RequestMetadata, Seq, SystemPrompt, TerminalStatus,
-    Title, TitleSource, TokenUsage,
+    Cost, GenerationKind, ModelId, Params, Prompt, ProviderId, Rating, RequestMetadata, Seq, SystemPrompt,
+    TerminalStatus, Title, TitleSource, TokenUsage,
 };
 
 events! {
@@ -21,11 +21,11 @@ events! {
         /// A reply is being made; in one append with its `GenerationRequested`. Ends with `ReplyRecorded`.
         ReplyRequested(ReplyRequested) 1;
         /// The user said something while a reply was being made; it waits.
-        UserMessageQueued(UserMessageQueued) 2 sealed content;
+        UserMessageQueued(UserMessageQueued) 3 sealed content;
         /// The user wanted another reply to a message while one was being made; it waits.
-        ReplyQueued(ReplyQueued) 1 sealed content;
+        ReplyQueued(ReplyQueued) 2 sealed content;
         /// What waited will not be sent.
-        QueuedMessageWithdrawn(QueuedMessageWithdrawn) 1;
+        QueuedMessageWithdrawn(QueuedMessageWithdrawn) 2;
         /// The reply has ended, however it did.
         ReplyRecorded(ReplyRecorded) 1;
         /// The conversation is shown at this message now.
@@ -34,6 +34,8 @@ events! {
         MessageRated(MessageRated) 1;
         /// The conversation has this title now.
         TitleSet(TitleSet) 1 sealed content;
+        /// This holds for the conversation's requests now.
+        ConversationSettingsChanged(ConversationSettingsChanged) 1 sealed content;
         /// The conversation is gone for its owner.
         ConversationDeleted(ConversationDeleted) 1;
     }
@@ -103,7 +105,10 @@ pub struct UserMessageQueued {
     pub provider: ProviderId,
     /// Which model.
     pub model: ModelId,
-    /// With which parameters.
+    /// What is to be made (since version 3).
+    #[serde(default, skip_serializing_if = "GenerationKind::is_chat")]
+    pub kind: GenerationKind,
+    /// With which parameters of its own; what else holds is decided when it is sent.
     pub params: Params,
     /// The attempt that will answer it.
     pub generation_id: GenerationId,
@@ -143,12 +148,15 @@ pub struct ReplyQueued {
     pub provider: ProviderId,
     /// Which model.
     pub model: ModelId,
-    /// With which parameters.
+    /// What is to be made (since version 2).
+    #[serde(default, skip_serializing_if = "GenerationKind::is_chat")]
+    pub kind: GenerationKind,
+    /// With which parameters of its own; what else holds is decided when it is sent.
     pub params: Params,
     /// Whether it goes before what waits already (it replaces the running reply).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_head: bool,
-    /// Under which instructions.
+    /// Under which instructions of its own.
     #[serde(skip)]
     pub content: Sealed<RequestContent>,
 }
@@ -163,6 +171,8 @@ pub enum WithdrawReason {
     Deleted,
     /// Its text was erased.
     Erased,
+    /// Its turn came when no message on the operator's key was left to its user (since version 2).
+    FreeLimit,
 }
 
 /// What waited will not be sent.
@@ -232,6 +242,17 @@ pub struct TitleSet {
 pub struct TitleContent {
     /// The title.
     pub title: Title,
+}
+
+/// What holds for the conversation's requests from now on, whole: absent means unset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConversationSettingsChanged {
+    /// The parameters.
+    #[serde(flatten)]
+    pub params: Params,
+    /// The instructions.
+    #[serde(skip)]
+    pub content: Sealed<RequestContent>,
 }
 
 /// The conversation is gone for its owner.

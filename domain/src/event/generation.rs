@@ -16,7 +16,7 @@ events! {
     /// What happens to one attempt at a reply.
     GenerationEvent {
         /// Somebody asks for a reply.
-        GenerationRequested(GenerationRequested) 1 sealed content;
+        GenerationRequested(GenerationRequested) 2 sealed content;
         /// A worker has taken it: the first owner.
         GenerationStarted(GenerationStarted) 1;
         /// Another worker has taken it from an owner that is gone.
@@ -48,8 +48,11 @@ pub struct GenerationRequested {
     pub provider: ProviderId,
     /// Which model.
     pub model: ModelId,
-    /// With which parameters.
+    /// With which parameters: the request's own, else those of the conversation's settings.
     pub params: Params,
+    /// What of parameters and instructions the request said itself; absent when all of it is (since version 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnWords>,
     /// Whose key pays.
     pub key_source: KeySource,
     /// What is made.
@@ -57,6 +60,29 @@ pub struct GenerationRequested {
     /// Under which instructions.
     #[serde(skip)]
     pub content: Sealed<RequestContent>,
+}
+
+/// What a request said itself of its parameters and instructions; the rest came from the conversation's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnWords {
+    /// The parameters.
+    pub params: Params,
+    /// Whether the instructions are its own.
+    pub system_prompt: bool,
+}
+
+impl GenerationRequested {
+    /// What the request said itself, to be asked again under the settings that hold then; `None` when its instructions
+    /// are erased.
+    #[must_use]
+    pub fn own_words(&self) -> Option<(Params, Option<SystemPrompt>)> {
+        let said = self.content.open()?.system_prompt.clone();
+        Some(match self.own {
+            None => (self.params, said),
+            Some(own) => (own.params, said.filter(|_| own.system_prompt)),
+        })
+    }
 }
 
 /// The instructions of a request.

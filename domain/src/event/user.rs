@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::codec::events;
+use crate::ids::GenerationId;
 use crate::sealed::Sealed;
 use crate::values::{ModelId, ProviderId, Theme};
 
@@ -13,6 +14,8 @@ events! {
         UserRegistered(UserRegistered) 1 sealed profile;
         /// The person's own settings, whole.
         SettingsChanged(SettingsChanged) 1;
+        /// A message was answered on the operator's key; in one append with its `GenerationRequested`.
+        FreeMessageUsed(FreeMessageUsed) 1;
     }
 }
 
@@ -76,4 +79,12 @@ pub struct SettingsChanged {
     pub default_provider: Option<ProviderId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_model: Option<ModelId>,
+}
+
+/// A message was answered on the operator's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FreeMessageUsed {
+    /// The attempt that it paid for.
+    pub generation_id: GenerationId,
 }

@@ -23,6 +23,7 @@ fn requested() -> GenerationEvent {
         provider: ProviderId::simulated(),
         model: ModelId::parse("m").unwrap(),
         params: Params::default(),
+        own: None,
         key_source: KeySource::None,
         kind: GenerationKind::Chat,
         content: RequestContent::default().into(),

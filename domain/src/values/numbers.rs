@@ -138,6 +138,58 @@ pub struct Params {
     /// Whether the model may search the web, where it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_web_search: Option<bool>,
+    /// How large a picture is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture_size: Option<PictureSize>,
+}
+
+impl Params {
+    /// These, and where they say nothing, what `others` say.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            temperature: self.temperature.or(others.temperature),
+            top_p: self.top_p.or(others.top_p),
+            max_tokens: self.max_tokens.or(others.max_tokens),
+            enable_thinking: self.enable_thinking.or(others.enable_thinking),
+            enable_web_search: self.enable_web_search.or(others.enable_web_search),
+            picture_size: self.picture_size.or(others.picture_size),
+        }
+    }
+}
+
+/// A picture's size in pixels; a vendor makes its nearest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PictureSize {
+    width: u32,
+    height: u32,
+}
+
+impl PictureSize {
+    /// # Errors
+    /// A side that is not a whole number from 1 to 16384.
+    pub fn parse(width: u64, height: u64) -> Result<Self, NumberError> {
+        Ok(Self { width: side("width", width)?, height: side("height", height)? })
+    }
+
+    /// Pixels from left to right.
+    #[must_use]
+    pub const fn width(self) -> u32 {
+        self.width
+    }
+
+    /// Pixels from top to bottom.
+    #[must_use]
+    pub const fn height(self) -> u32 {
+        self.height
+    }
+}
+
+fn side(what: &'static str, pixels: u64) -> Result<u32, NumberError> {
+    match u32::try_from(pixels) {
+        Ok(pixels @ 1..=16_384) => Ok(pixels),
+        Ok(_) | Err(_) => Err(NumberError { what, right: "a whole number from 1 to 16384" }),
+    }
 }
 
 #[cfg(test)]
@@ -159,5 +211,21 @@ mod tests {
                 && MaxTokens::parse(1).is_ok()
                 && MaxTokens::parse(u64::MAX).is_err()
         );
+    }
+
+    #[test]
+    fn what_is_said_goes_before_what_holds_otherwise_even_if_it_is_a_no() {
+        let own = Params { enable_web_search: Some(false), ..Params::default() };
+        let temperature = Temperature::parse(0.5).ok();
+        let others = Params { temperature, enable_web_search: Some(true), ..Params::default() };
+        let both = own.or(others);
+        assert_eq!((both.enable_web_search, both.temperature), (Some(false), temperature));
+    }
+
+    #[test]
+    fn a_picture_has_two_sides_and_the_wrong_one_is_named() {
+        assert_eq!(PictureSize::parse(1024, 0).unwrap_err().what, "height");
+        assert_eq!(PictureSize::parse(16_385, 1).unwrap_err().what, "width");
+        assert_eq!(PictureSize::parse(1, 16_384).map(PictureSize::height), Ok(16_384));
     }
 }

@@ -192,13 +192,21 @@ pub enum KeySource {
 }
 
 /// What is generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GenerationKind {
     /// A reply in a chat.
+    #[default]
     Chat,
     /// An image.
     Image,
+}
+
+impl GenerationKind {
+    /// Whether it is a reply in a chat: stored where it is not, since version 1 of what waits knew no other.
+    pub(crate) const fn is_chat(&self) -> bool {
+        matches!(self, Self::Chat)
+    }
 }
 
 /// Who wrote a message.

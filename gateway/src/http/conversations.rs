@@ -8,8 +8,9 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use slipstream_domain::{ConversationId, GenerationId, MessageId, Rating, Role, Timestamp};
+use slipstream_projections::conversations::{self, ConversationSummary};
 use slipstream_projections::transcript::{self, Message};
-use slipstream_projections::{Cursor, MAX_PAGE, Page, conversations};
+use slipstream_projections::{Cursor, MAX_PAGE, Page};
 
 use super::caller::AuthenticatedUser;
 use super::problem::Problem;
@@ -45,6 +46,18 @@ pub(super) struct ConversationJson {
     created_at: i64,
     updated_at: i64,
     version: i64,
+}
+
+impl From<ConversationSummary> for ConversationJson {
+    fn from(conversation: ConversationSummary) -> Self {
+        Self {
+            id: conversation.id,
+            title: conversation.title,
+            created_at: conversation.created_at.millis(),
+            updated_at: conversation.updated_at.millis(),
+            version: conversation.version,
+        }
+    }
 }
 
 /// A message as JSON; times are epoch milliseconds, durations milliseconds.
@@ -96,13 +109,7 @@ pub(super) async fn list(
 ) -> Result<Json<PageJson<ConversationJson>>, Problem> {
     let (after, limit) = which(query)?;
     let page = conversations::list(&shared.models, user, after, limit).await.map_err(Refusal::from)?;
-    Ok(json(page, |conversation| ConversationJson {
-        id: conversation.id,
-        title: conversation.title,
-        created_at: conversation.created_at.millis(),
-        updated_at: conversation.updated_at.millis(),
-        version: conversation.version,
-    }))
+    Ok(json(page, ConversationJson::from))
 }
 
 pub(super) async fn messages(

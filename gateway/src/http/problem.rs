@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem details, with a stable `code` beside.
 
 use axum::Json;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -59,11 +60,19 @@ impl Problem {
         Self { status: rejection.status(), ..Self::bad_request(rejection.body_text()) }
     }
 
+    /// A body that is too large, or did not come.
+    pub(super) fn no_body(rejection: &BytesRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Refusal::new(ErrorCode::TooLarge, rejection.body_text()).into();
+        }
+        Self { status: rejection.status(), ..Self::bad_request(rejection.body_text()) }
+    }
+
     pub(super) fn method_not_allowed() -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
             code: "method_not_allowed",
-            detail: "This can be got (GET), and nothing else.".to_owned(),
+            detail: "This cannot be done here; the header Allow names what can.".to_owned(),
             retry_after_ms: None,
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use slipstream_commands::{Place, PostRequest, Posted, post_message};
 use slipstream_domain::{
-    ConversationId, Epoch, GenerationId, ModelId, OnBusy, Params, ProviderId, Seq, SystemPrompt, Temperature,
-    Title, TopP, UserId,
+    ConversationId, Epoch, GenerationId, ModelId, Params, ProviderId, Seq, SystemPrompt, Temperature, Title,
+    TopP, UserId,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
@@ -95,8 +95,7 @@ async fn post(
     generation_id: GenerationId,
     request: Result<ChatRequest, Refusal>,
 ) -> Result<(Listening, Posted, Arc<ChatHead>, Option<SystemPrompt>), Refusal> {
-    let extras = Extras { client_message_id: None, parent_message_id: None, on_busy: OnBusy::Reject };
-    let request = post_request(shared, socket.user, generation_id, request?, extras)?;
+    let request = post_request(shared, socket.user, generation_id, request?, Extras::NONE)?;
     let id = request.conversation.id();
     let listening = Listening::to(shared, id).await;
     let head = head_of(socket.user, id, &request.provider, &request.model, request.params);
@@ -117,7 +116,8 @@ pub(super) fn post_request(
     extras: Extras,
 ) -> Result<PostRequest, Refusal> {
     let ChatRequest { conversation, content, provider, model, system_prompt, params } = request;
-    let Extras { client_message_id, parent_message_id, on_busy } = extras;
+    let Extras { client_message_id, parent_message_id, on_busy, enable_thinking, enable_web_search } = extras;
+    let params = Params { enable_thinking, enable_web_search, ..params };
     let (provider, model) = shared.catalogue.resolve(&provider, model.as_deref())?;
     let conversation = match conversation {
         Where::NewChat => Place::New(shared.app.new_conversation_id()),

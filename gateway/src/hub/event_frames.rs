@@ -6,7 +6,7 @@ use slipstream_projections::Versioned;
 
 use crate::protocol::{
     LeafChosen, MessagePosted, MessageQueued, MessageRated, MessageWithdrawn, Nothing, OfConversation,
-    ReplyQueued, ReplyRecorded, ReplyRequested, ServerFrame, TitleUpdated,
+    ReplyQueued, ReplyRecorded, ReplyRequested, ServerFrame, SettingsUpdated, TitleUpdated,
 };
 
 /// The frame that tells an event. `next` is the one after it, if there is one: a message says which reply answers it.
@@ -46,6 +46,13 @@ pub(super) fn event_frame(id: ConversationId, event: &Versioned, next: Option<&V
         ConversationEvent::TitleSet(set) => {
             let title = set.content.open().map(|content| content.title.as_str().to_owned());
             ServerFrame::TitleUpdated(of(id, version, TitleUpdated { title, source: set.source }))
+        }
+        ConversationEvent::ConversationSettingsChanged(changed) => {
+            let content = changed.content.open();
+            let system_prompt = content.and_then(|content| content.system_prompt.as_ref());
+            let system_prompt = system_prompt.map(|prompt| prompt.as_str().to_owned());
+            let what = SettingsUpdated { params: changed.params, system_prompt };
+            ServerFrame::SettingsUpdated(of(id, version, what))
         }
         ConversationEvent::ConversationDeleted(_) => {
             ServerFrame::ConversationDeleted(of(id, version, Nothing {}))

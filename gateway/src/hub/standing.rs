@@ -79,6 +79,7 @@ mod tests {
             provider: ProviderId::parse("openai").unwrap(),
             model: ModelId::parse("gpt-5-nano").unwrap(),
             params: Params::default(),
+            own: None,
             key_source: KeySource::None,
             kind: GenerationKind::Chat,
             content: slipstream_domain::event::RequestContent::default().into(),

@@ -202,7 +202,8 @@ impl Subscription {
             | ConversationEvent::ReplyQueued(_)
             | ConversationEvent::QueuedMessageWithdrawn(_)
             | ConversationEvent::LeafChosen(_)
-            | ConversationEvent::MessageRated(_) => {}
+            | ConversationEvent::MessageRated(_)
+            | ConversationEvent::ConversationSettingsChanged(_) => {}
         }
         self.socket.room().await;
         self.socket.frame(&event_frame(self.conversation, event, next));

@@ -36,6 +36,21 @@ pub struct Extras {
     pub parent_message_id: Option<MessageId>,
     /// What to do while another reply is being made: wait for it, unless the client says otherwise.
     pub on_busy: OnBusy,
+    /// Whether the model is to think, if the client says so.
+    pub enable_thinking: Option<bool>,
+    /// Whether the model may search the web, if the client says so.
+    pub enable_web_search: Option<bool>,
+}
+
+impl Extras {
+    /// What holds for a client that says nothing of it: a compat client.
+    pub const NONE: Self = Self {
+        client_message_id: None,
+        parent_message_id: None,
+        on_busy: OnBusy::Reject,
+        enable_thinking: None,
+        enable_web_search: None,
+    };
 }
 
 /// What a client gave, as text to be repeated to it (cut to 128 characters each).
@@ -94,6 +109,8 @@ impl Extras {
             client_message_id: client_message_id(fields)?,
             parent_message_id: optional(fields.parent_message_id, "parentMessageId", right_parent)?,
             on_busy: on_busy(fields)?,
+            enable_thinking: optional(fields.enable_thinking, "enableThinking", "true or false")?,
+            enable_web_search: optional(fields.enable_web_search, "enableWebSearch", "true or false")?,
         })
     }
 }
@@ -305,17 +322,17 @@ mod tests {
             let text = format!("{{\"type\":\"ai_chat_request\"{fields}}}");
             ChatFrame::parse(&Fields::find(&text).unwrap()).extras.map_err(|error| error.to_string())
         };
-        assert_eq!(
-            extras(""),
-            Ok(Extras { client_message_id: None, parent_message_id: None, on_busy: OnBusy::Queue })
-        );
+        assert_eq!(extras(""), Ok(Extras { on_busy: OnBusy::Queue, ..Extras::NONE }));
         assert_eq!(extras(r#","onBusy":"replace""#).unwrap().on_busy, OnBusy::Replace);
+        let wishes = extras(r#","enableThinking":false,"enableWebSearch":true"#).unwrap();
+        assert_eq!((wishes.enable_thinking, wishes.enable_web_search), (Some(false), Some(true)));
         let long = format!(r#","clientMessageId":"{}""#, "x".repeat(129));
         for (fields, wanted) in [
             (r#","clientMessageId":"" "#, "clientMessageId must be a text of 1 to 128 bytes"),
             (long.as_str(), "clientMessageId must be"),
             (r#","clientMessageId":7"#, "clientMessageId must be"),
             (r#","parentMessageId":"x""#, "parentMessageId must be the id of a message"),
+            (r#","enableThinking":"no""#, "enableThinking must be true or false"),
             (r#","onBusy":"wait""#, "onBusy must be queue, replace or reject"),
         ] {
             assert!(extras(fields).unwrap_err().starts_with(wanted), "{fields}");

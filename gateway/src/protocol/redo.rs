@@ -69,7 +69,7 @@ impl OnMessage {
 
 impl Edit {
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, FrameError> {
-        let Extras { client_message_id, parent_message_id: _, on_busy } = Extras::parse(fields)?;
+        let Extras { client_message_id, on_busy, .. } = Extras::parse(fields)?;
         let content = MessageContent {
             text: Prompt::parse(required(fields.prompt, "prompt", "a text")?)?,
             metadata: None,
@@ -80,7 +80,7 @@ impl Edit {
 
 impl Regenerate {
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, FrameError> {
-        let Extras { client_message_id, parent_message_id: _, on_busy } = Extras::parse(fields)?;
+        let Extras { client_message_id, on_busy, .. } = Extras::parse(fields)?;
         Ok(Self {
             on: OnMessage::parse(fields)?,
             provider: optional(fields.provider, "provider", "a provider's id such as openai")?,

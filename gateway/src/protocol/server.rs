@@ -10,7 +10,7 @@ use super::ErrorCode;
 use super::v1::{
     Ack, ConnectionEstablished, EndOfReply, LeafChosen, MessagePosted, MessageQueued, MessageRated,
     MessageWithdrawn, Nothing, OfConversation, PlaceInReply, ReplyQueued, ReplyRecorded, ReplyRequested,
-    StreamResumed, TitleUpdated,
+    SettingsUpdated, StreamResumed, TitleUpdated,
 };
 
 /// A frame to a client.
@@ -66,6 +66,8 @@ pub enum ServerFrame {
     ConversationCreated(OfConversation<Nothing>),
     #[serde(rename = "conversation:title_updated")]
     TitleUpdated(OfConversation<TitleUpdated>),
+    #[serde(rename = "conversation:settings_updated")]
+    SettingsUpdated(OfConversation<SettingsUpdated>),
     #[serde(rename = "conversation:deleted")]
     ConversationDeleted(OfConversation<Nothing>),
 }
@@ -230,6 +232,7 @@ impl ServerFrame {
             Self::ReplyRecorded(_) => "reply:recorded",
             Self::ConversationCreated(_) => "conversation:created",
             Self::TitleUpdated(_) => "conversation:title_updated",
+            Self::SettingsUpdated(_) => "conversation:settings_updated",
             Self::ConversationDeleted(_) => "conversation:deleted",
         }
     }

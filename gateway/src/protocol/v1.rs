@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use slipstream_domain::event::WithdrawReason;
 use slipstream_domain::{
-    Citation, ConversationId, Cost, Epoch, FinishReason, GenerationId, MessageId, ModelId, Part, ProviderId,
-    Rating, Seq, TerminalStatus, TitleSource, TokenUsage, UserId,
+    Citation, ConversationId, Cost, Epoch, FinishReason, GenerationId, MessageId, ModelId, Params, Part,
+    ProviderId, Rating, Seq, TerminalStatus, TitleSource, TokenUsage, UserId,
 };
 use uuid::Uuid;
 
@@ -330,6 +330,18 @@ pub struct TitleUpdated {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     pub source: TitleSource,
+}
+
+/// This holds for the conversation's requests now, whole: what is absent is not set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingsUpdated {
+    /// The parameters.
+    #[serde(flatten)]
+    pub params: Params,
+    /// The instructions; absent, too, when they were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<String>,
 }
 
 #[cfg(test)]

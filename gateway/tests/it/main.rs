@@ -4,7 +4,9 @@
 mod bad_input;
 mod client;
 mod compat_rules;
+mod free_messages;
 mod http;
+mod http_conversation;
 mod owner;
 mod sockets;
 mod taking_over;

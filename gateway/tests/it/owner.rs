@@ -7,9 +7,9 @@ use slipstream_commands::{
     Chunks, Commands, Opened, Ownership, finish_generation, open_generation, record_chunks,
     take_over_generation,
 };
-use slipstream_domain::event::{ProviderFault, TerminalContent};
+use slipstream_domain::event::{GenerationRequested, ProviderFault, TerminalContent};
 use slipstream_domain::{
-    Ending, Epoch, ErrorClass, GenerationId, Part, Run, Seq, TerminalStatus, TokenUsage, UsageSource,
+    Ending, Epoch, ErrorClass, GenerationId, Part, Run, Seq, TerminalStatus, TokenUsage, UsageSource, UserId,
     WorkerId,
 };
 use slipstream_projections::{Output, StreamKey, StreamState};
@@ -94,6 +94,16 @@ impl Owner {
     pub(crate) async fn think(&mut self, text: &str, ms: u64) {
         self.thinking_ms = Some(ms);
         self.put(Part::Thinking, text, Reach::EVERYWHERE).await;
+    }
+
+    /// What was asked.
+    pub(crate) fn asked(&self) -> &GenerationRequested {
+        &self.own.request().asked
+    }
+
+    /// Who asked.
+    pub(crate) fn asker(&self) -> UserId {
+        self.own.request().owner.unwrap()
     }
 
     /// Makes one delta.

@@ -1,6 +1,8 @@
 //! A gateway on a database of its own, with everything around it but workers: those are played by the test.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use slipstream_domain::{Event, GenerationId, ModelId, ProviderId};
 use slipstream_eventlog::{EventLog, LogOptions};
 use slipstream_gateway::{
     Authenticate, AuthenticationError, Caller, Catalogue, Check, DevelopmentEmail, Gateway, GatewayDeps,
-    Handshake, Probes, Serving, Settings, UnknownName,
+    Handshake, ModelInfo, Models, Probes, ProviderModels, Serving, Settings, UnknownName,
 };
 use slipstream_local::{EnvironmentKeys, InProcessBus, InProcessStreamState, SystemClock, UuidV7Ids};
 use slipstream_projections::{Follow, ReadModels, Runner, StreamState, follow};
@@ -51,6 +53,8 @@ pub(crate) struct Twist {
     pub(crate) slow_authentication: Duration,
     /// Added to the checks of `/readyz`.
     pub(crate) checks: Vec<Check>,
+    /// The operator has a key for `openai`, and lets each user have so many messages a day.
+    pub(crate) free_messages: Option<NonZeroU32>,
 }
 
 impl Default for Twist {
@@ -61,7 +65,7 @@ impl Default for Twist {
             drain: Duration::from_millis(100),
             ..Settings::default()
         };
-        Self { settings, slow_authentication: Duration::ZERO, checks: Vec::new() }
+        Self { settings, slow_authentication: Duration::ZERO, checks: Vec::new(), free_messages: None }
     }
 }
 
@@ -78,14 +82,17 @@ impl World {
         let log = EventLog::start(db.pool().clone(), options, &tasks, log_drain.clone());
         let bus: Arc<dyn LiveBus> = Arc::new(InProcessBus::new());
         let state: Arc<dyn StreamState> = Arc::new(InProcessStreamState::new());
+        let openai = ProviderId::parse("openai").unwrap();
+        let keys = twist.free_messages.map(|_| (openai, "sk-1".into()));
         let app = Commands::new(
             log.clone(),
             Arc::new(SystemClock::new()),
             Arc::new(UuidV7Ids::new()),
-            Arc::new(EnvironmentKeys::default()),
+            Arc::new(EnvironmentKeys::new(keys.into_iter().collect(), BTreeSet::new())),
             bus.clone(),
             EmailPepper::new("pepper".into()),
-        );
+        )
+        .with_free_messages_per_day(twist.free_messages);
         let projecting = drain.child_token();
         Runner::new(log.clone(), Uuid::now_v7()).start(&tasks, projecting.clone());
         let listener = TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await.unwrap();
@@ -220,6 +227,38 @@ impl Catalogue for TwoModels {
                 Err(UnknownName { field: "model", message: format!("model must be {default}") })
             }
             _ => Ok((ProviderId::parse(provider).unwrap(), ModelId::parse(default).unwrap())),
+        }
+    }
+
+    fn resolve_picture_model(&self, model: &str) -> Result<(ProviderId, ModelId), UnknownName> {
+        match model {
+            "gpt-image-1" => Ok((ProviderId::parse("openai").unwrap(), ModelId::parse(model).unwrap())),
+            _ => Err(UnknownName { field: "model", message: "model must be gpt-image-1".into() }),
+        }
+    }
+
+    fn models(&self) -> Models {
+        let provider = |id: &str, model: &str, usable| ProviderModels {
+            id: ProviderId::parse(id).unwrap(),
+            name: id.to_uppercase(),
+            usable,
+            default_model: ModelId::parse(model).unwrap(),
+            models: vec![ModelInfo {
+                id: ModelId::parse(model).unwrap(),
+                name: model.to_uppercase(),
+                capabilities: vec!["chat"],
+                context: None,
+                max_output: Some(7),
+                price: None,
+            }],
+        };
+        Models {
+            catalogue_version: "tests".into(),
+            default_provider: ProviderId::parse("openai").unwrap(),
+            providers: vec![
+                provider("openai", "gpt-5-nano", false),
+                provider("simulated", "simulated-1", true),
+            ],
         }
     }
 }

@@ -251,7 +251,8 @@ impl Changes {
             // A reply that waits to be made again has no row before it is requested.
             ConversationEvent::ConversationStarted(_)
             | ConversationEvent::ReplyQueued(_)
-            | ConversationEvent::TitleSet(_) => {}
+            | ConversationEvent::TitleSet(_)
+            | ConversationEvent::ConversationSettingsChanged(_) => {}
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ async fn what_was_erased_has_no_text_and_no_place_in_history_but_its_frame_stays
     world.settled(posted.conversation_id).await;
 
     let id = posted.conversation_id;
-    let summary = conversations::find(&world.models, user, id).await.unwrap().unwrap();
+    let summary = conversations::find(&world.models, user, id).await.unwrap().unwrap().summary;
     assert_eq!((summary.title, summary.version), (None, 5));
     let messages = transcript::messages(&world.models, user, id, None, 10).await.unwrap().unwrap().items;
     let frames: Vec<_> = messages.iter().map(|said| (said.role, said.status.as_str(), &said.text)).collect();

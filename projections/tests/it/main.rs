@@ -10,4 +10,6 @@ mod parking;
 mod reading;
 mod rebuilding;
 mod running;
+mod settings;
+mod usage;
 mod world;

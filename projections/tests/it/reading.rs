@@ -1,7 +1,7 @@
 //! What queries show of what was done.
 
 use slipstream_commands::{
-    Place, cancel_conversation, delete_conversation, post_message, rename_conversation,
+    ConversationChange, Place, cancel_conversation, change_conversation, delete_conversation, post_message,
 };
 use slipstream_domain::event::{ProviderFault, TerminalContent};
 use slipstream_domain::{
@@ -45,7 +45,7 @@ async fn after_a_wait_a_query_shows_what_was_just_written() {
     assert!(reply.ended_at > Some(reply.created_at));
 
     world.settled(id).await;
-    let summary = conversations::find(&world.models, user, id).await.unwrap().unwrap();
+    let summary = conversations::find(&world.models, user, id).await.unwrap().unwrap().summary;
     assert_eq!((summary.title.as_deref(), summary.version), (Some("hello there"), 5));
     assert!(summary.updated_at > summary.created_at);
     world.end(running).await;
@@ -271,7 +271,8 @@ async fn conversations_are_listed_by_their_newest_message_and_a_rename_moves_non
     let user = world.user("a").await;
     let first = world.exchange(user, world.new_chat(), "first", &["1"]).await.posted.conversation_id;
     let second = world.exchange(user, world.new_chat(), "second", &["2"]).await.posted.conversation_id;
-    rename_conversation(&world.app, user, first, Title::parse("renamed").unwrap()).await.unwrap();
+    let renamed = ConversationChange::titled(Title::parse("renamed").unwrap());
+    change_conversation(&world.app, user, first, renamed).await.unwrap();
     world.settled(first).await;
     let list = async || conversations::list(&world.models, user, None, 10).await.unwrap().items;
     let brief = |list: &[ConversationSummary]| -> Vec<_> {

@@ -1,10 +1,14 @@
 //! A read model is what the log makes it, however the log is cut into pages.
 
 use slipstream_commands::{
-    Chunks, Place, Posted, cancel_conversation, choose_leaf, delete_conversation, rate_message,
-    record_chunks, rename_conversation, take_over_generation,
+    Chunks, ConversationChange, Place, Posted, cancel_conversation, change_conversation, choose_leaf,
+    delete_conversation, rate_message, record_chunks, take_over_generation,
 };
-use slipstream_domain::{Epoch, Part, Rating, Run, Seq, TerminalStatus, Title, UserId, WorkerId};
+use slipstream_domain::conversation::{Patch, SettingsPatch};
+use slipstream_domain::{
+    ConversationId, Epoch, Part, Rating, Run, Seq, SystemPrompt, Temperature, TerminalStatus, Title, UserId,
+    WorkerId,
+};
 use slipstream_projections::generation_log;
 use uuid::Uuid;
 
@@ -12,8 +16,9 @@ use crate::world::World;
 
 /// Empty tables and no checkpoint: what a new version begins with.
 const EMPTY: &str =
-    "TRUNCATE rm_conversations_v1.conversation, rm_transcript_v2.message, rm_transcript_v2.leaf,
-                              rm_generations_v1.generation;
+    "TRUNCATE rm_conversations_v2.conversation, rm_transcript_v2.message, rm_transcript_v2.leaf,
+                              rm_generations_v1.generation, rm_usage_daily_v1.usage_day,
+                              rm_usage_daily_v1.usage_asked, rm_usage_daily_v1.usage_first;
                      DELETE FROM es.projector;";
 
 #[tokio::test]
@@ -26,9 +31,7 @@ async fn built_anew_from_the_start_of_the_log_every_row_is_the_same() {
             world.exchange(anna, world.new_chat(), &format!("kept {round}"), &["a", "ä", ""]).await.posted;
         let place = Place::In(kept.conversation_id);
         world.settled(kept.conversation_id).await;
-        rename_conversation(&world.app, anna, kept.conversation_id, Title::parse("renamed").unwrap())
-            .await
-            .unwrap();
+        changed(&world, anna, kept.conversation_id).await;
         let long = world.say(anna, place, "a longer one").await;
         world.say(anna, place, "queued").await;
         world.say(anna, place, "queued and withdrawn").await;
@@ -55,6 +58,27 @@ async fn built_anew_from_the_start_of_the_log_every_row_is_the_same() {
     assert_eq!(world.rows().await, live);
     assert!(live.len() > 4 * 7, "there was something to compare: {}", live.len());
     world.end(running).await;
+}
+
+/// Another title, and settings set, unset and set anew.
+async fn changed(world: &World, user: UserId, id: ConversationId) {
+    let warm = |temperature| SettingsPatch {
+        temperature,
+        enable_thinking: Patch::Set(true),
+        system_prompt: Patch::Set(SystemPrompt::parse("Be brief.".into()).unwrap()),
+        ..SettingsPatch::default()
+    };
+    let title = Title::parse("renamed").ok();
+    for change in [
+        ConversationChange { title, settings: warm(Patch::Set(Temperature::parse(0.5).unwrap())) },
+        ConversationChange { title: None, settings: warm(Patch::Unset) },
+        ConversationChange {
+            title: None,
+            settings: SettingsPatch { enable_web_search: Patch::Set(false), ..SettingsPatch::default() },
+        },
+    ] {
+        change_conversation(&world.app, user, id, change).await.unwrap();
+    }
 }
 
 /// An edit and another reply, rated, beside what was said first; shown at the first branch in the end.

@@ -20,7 +20,8 @@ use slipstream_eventlog::{
 };
 use slipstream_local::{EnvironmentKeys, InProcessBus, SystemClock, UuidV7Ids};
 use slipstream_projections::{
-    Conversations, Generations, Position, Projection, ReadModels, Runner, Transcript, Waited, wait_for,
+    Conversations, Generations, Position, Projection, ReadModels, Runner, Transcript, UsageDaily, Waited,
+    wait_for,
 };
 use slipstream_testkit::TestDatabase;
 use sqlx::PgPool;
@@ -193,12 +194,13 @@ impl World {
         self.log.append(Append { streams: vec![append], command_id, guards: vec![] }).await.unwrap().last
     }
 
-    /// Waits until all three have everything that is in the log now.
+    /// Waits until all four have everything that is in the log now.
     pub(crate) async fn settled(&self, conversation: ConversationId) {
         let head = self.log.head().await.unwrap().position;
         assert_eq!(self.wait::<Conversations>(conversation, head).await, Waited::Reached);
         assert_eq!(self.wait::<Transcript>(conversation, head).await, Waited::Reached);
         assert_eq!(self.wait::<Generations>(conversation, head).await, Waited::Reached);
+        assert_eq!(self.wait::<UsageDaily>(conversation, head).await, Waited::Reached);
     }
 
     pub(crate) async fn wait<P: Projection>(
@@ -225,10 +227,13 @@ impl World {
 
     /// Every row of every read model, as text, in a fixed order.
     pub(crate) async fn rows(&self) -> Vec<String> {
-        let all = "SELECT to_jsonb(r)::text FROM rm_conversations_v1.conversation AS r
+        let all = "SELECT to_jsonb(r)::text FROM rm_conversations_v2.conversation AS r
                    UNION ALL SELECT to_jsonb(r)::text FROM rm_transcript_v2.message AS r
                    UNION ALL SELECT to_jsonb(r)::text FROM rm_transcript_v2.leaf AS r
-                   UNION ALL SELECT to_jsonb(r)::text FROM rm_generations_v1.generation AS r ORDER BY 1";
+                   UNION ALL SELECT to_jsonb(r)::text FROM rm_generations_v1.generation AS r
+                   UNION ALL SELECT to_jsonb(r)::text FROM rm_usage_daily_v1.usage_day AS r
+                   UNION ALL SELECT to_jsonb(r)::text FROM rm_usage_daily_v1.usage_asked AS r
+                   UNION ALL SELECT to_jsonb(r)::text FROM rm_usage_daily_v1.usage_first AS r ORDER BY 1";
         sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slipstream_commands::{Place, rename_conversation};
+use slipstream_commands::{ConversationChange, Place, change_conversation};
 use slipstream_domain::event::{ConversationEvent, TitleSet};
 use slipstream_domain::{
     ConversationId, ErrorClass, FinishReason, Title, TitleSource, TokenUsage, UsageSource,
@@ -134,7 +134,8 @@ async fn the_users_own_title_stays_and_the_reply_does_not_wait_for_a_slow_one() 
     let (posted, ended) = world.answered(world.request(new(&world), "openai", "hello")).await;
     assert_eq!(ended.text, "Hi!");
     let mine = Title::parse("Mine").unwrap();
-    rename_conversation(&world.app, world.user, posted.conversation_id, mine).await.unwrap();
+    let mine = ConversationChange::titled(mine);
+    change_conversation(&world.app, world.user, posted.conversation_id, mine).await.unwrap();
     world.provider.go_on();
     let title = last_title(&world, posted.conversation_id).await;
     assert_eq!(title, (TitleSource::User, "Mine".to_owned()));

@@ -259,6 +259,17 @@ fn messages_that_come_and_go() {
             "reason": "cancelled",
         }),
     );
+    let settings = SettingsUpdated {
+        params: Params { enable_web_search: Some(true), ..Params::default() },
+        system_prompt: Some("Be brief.".into()),
+    };
+    golden(
+        &ServerFrame::SettingsUpdated(event(settings)),
+        &json!({
+            "type": "conversation:settings_updated", "conversationId": id(1), "version": 7, "enableWebSearch": true,
+            "systemPrompt": "Be brief.",
+        }),
+    );
     golden(
         &ServerFrame::MessageRated(event(MessageRated { message_id: message(3), rating: Rating::Up })),
         &json!({

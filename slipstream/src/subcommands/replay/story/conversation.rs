@@ -41,6 +41,13 @@ pub(super) fn told(event: &ConversationEvent, owner: Option<UserId>) -> Told {
         ConversationEvent::MessageRated(rated) => {
             Told::plain(format!("{user} rates message {}: {}", rated.message_id, word(&rated.rating)))
         }
+        ConversationEvent::ConversationSettingsChanged(changed) => {
+            let told = Told::plain(format!("{user} sets what holds for requests{}", params(&changed.params)));
+            match changed.content.open() {
+                Some(content) => told.under(content.system_prompt.as_ref()),
+                None => told.saying("under the instructions", ERASED),
+            }
+        }
         ConversationEvent::ConversationDeleted(_) => Told::plain(format!("{user} deletes the conversation")),
     }
 }

@@ -1,0 +1,40 @@
+-- Read model `usage_daily`, version 1 (projections/src/usage_daily.rs): what each user's replies and titles took, by the
+-- UTC day they ended on, provider and model. It holds no text, and outlives conversations, for the accounts.
+
+CREATE SCHEMA rm_usage_daily_v1;
+
+CREATE TABLE rm_usage_daily_v1.usage_day (
+    owner_id             uuid   NOT NULL,
+    day                  date   NOT NULL,
+    completed            bigint NOT NULL DEFAULT 0,  -- replies, by how they ended
+    cancelled            bigint NOT NULL DEFAULT 0,
+    interrupted          bigint NOT NULL DEFAULT 0,
+    failed               bigint NOT NULL DEFAULT 0,
+    estimated            bigint NOT NULL DEFAULT 0,  -- replies whose tokens nobody but us has counted
+    input_tokens         bigint NOT NULL DEFAULT 0,
+    cached_input_tokens  bigint NOT NULL DEFAULT 0,  -- part of input_tokens
+    output_tokens        bigint NOT NULL DEFAULT 0,
+    reasoning_tokens     bigint NOT NULL DEFAULT 0,  -- part of output_tokens
+    cost_micro_usd       bigint NOT NULL DEFAULT 0,  -- of what has a known price
+    titles               bigint NOT NULL DEFAULT 0,  -- in the row of the reply beside which they were made
+    title_tokens         bigint NOT NULL DEFAULT 0,
+    title_cost_micro_usd bigint NOT NULL DEFAULT 0,
+    provider             text   NOT NULL,
+    model                text   NOT NULL,
+    PRIMARY KEY (owner_id, day, provider, model)
+) WITH (fillfactor = 70);
+
+-- What must be remembered of a reply until it ends.
+CREATE TABLE rm_usage_daily_v1.usage_asked (
+    generation_id uuid PRIMARY KEY,
+    owner_id      uuid NOT NULL,
+    provider      text NOT NULL,
+    model         text NOT NULL
+);
+
+-- Who made a conversation's first reply: its title is made beside that.
+CREATE TABLE rm_usage_daily_v1.usage_first (
+    conversation_id uuid PRIMARY KEY,
+    provider        text NOT NULL,
+    model           text NOT NULL
+);
