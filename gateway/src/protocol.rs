@@ -7,6 +7,7 @@ mod chat_request;
 mod client;
 mod error;
 mod fields;
+mod picture_request;
 mod redo;
 mod server;
 mod subscribe;
@@ -15,8 +16,12 @@ mod v1;
 pub use chat_request::{ChatFrame, ChatRequest, Extras, Given, Where};
 pub use client::{CancelTarget, ClientFrame, NotOffered, NotOfferedKind};
 pub use error::{ErrorCode, FrameError};
+pub use picture_request::{PictureFrame, PictureRequest};
 pub use redo::{Edit, OnMessage, Rate, Regenerate};
-pub use server::{AssetError, ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, ServerFrame};
+pub use server::{
+    AssetError, ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, PictureError, PictureMade,
+    PictureProgress, ServerFrame,
+};
 pub use subscribe::{Standing, Subscribe};
 pub use v1::{
     Ack, ConnectionEstablished, EndOfReply, LeafChosen, Limits, MessagePosted, MessageQueued, MessageRated,

@@ -1,5 +1,6 @@
 //! Read model `usage_daily`: what each user's replies and titles took, by UTC day, provider and model. Holds no text, and
-//! outlives conversations. A reply counts on the day it ended, a title in the row of the conversation's first reply.
+//! outlives conversations. A reply counts on the day it ended, for the
+//! model that answered; a title counts in the row of the model that the conversation's first reply was asked of.
 
 mod apply;
 

@@ -11,6 +11,7 @@ use crate::subcommands::dev::DevOptions;
 use crate::subcommands::doctor::DoctorOptions;
 use crate::subcommands::log_tail::TailOptions;
 use crate::subcommands::log_verify::VerifyOptions;
+use crate::subcommands::models::ModelsOptions;
 use crate::subcommands::projections_retry::RetryOptions;
 use crate::subcommands::projections_status::StatusOptions;
 use crate::subcommands::replay::ReplayOptions;
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     /// Check everything the service needs, and say what to do where something is wrong.
     #[command(long_about = doctor::ABOUT)]
     Doctor(DoctorOptions),
+    /// List the models that can be asked: what they can do, their limits and prices, and which providers have a key.
+    Models(ModelsOptions),
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -1,6 +1,7 @@
 //! The settings: defaults, then the file, then the environment. Read once at the start; nothing else in the program
 //! looks there. Refuses what it does not know and what cannot be meant.
 
+mod catalogue;
 mod cluster;
 mod error;
 mod keys;
@@ -13,6 +14,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -27,6 +29,7 @@ pub(crate) use cluster::Cluster;
 pub(crate) use error::{ConfigError, did_you_mean};
 pub(crate) use telemetry::{Log, LogFormat, Telemetry};
 
+use catalogue::Variables;
 use keys::{KEYS, Kind};
 use settings::{Provider, Settings};
 
@@ -59,8 +62,13 @@ pub(crate) struct Config {
     /// What this process shares with others; `None` when it is the only one.
     pub(crate) cluster: Option<Cluster>,
     worker: settings::Worker,
-    /// The operator's provider keys.
-    pub(crate) keys: BTreeMap<ProviderId, SecretString>,
+    /// Messages a day and user on the operator's keys; 0 is no limit; `None` when it is not set.
+    free_messages_per_day: Option<u32>,
+    /// The operator's own catalogue of models.
+    catalogue_file: Option<PathBuf>,
+    variables: Variables,
+    /// The operator's provider keys, as far as settings have them.
+    keys: BTreeMap<ProviderId, SecretString>,
     /// Where providers are spoken to, when not at the vendor's own address.
     pub(crate) base_urls: BTreeMap<ProviderId, String>,
     /// Who answers for providers that cannot be had.
@@ -92,6 +100,9 @@ pub(crate) struct Effective {
     pub(crate) place: Option<String>,
 }
 
+/// As the original service had it (`07-identity-and-keys`, "Provider keys").
+const FREE_MESSAGES_PER_DAY: u32 = 25;
+
 /// What is shown of a secret.
 const REDACTED: &str = "[redacted]";
 
@@ -121,6 +132,8 @@ impl Config {
             gateway: settings.gateway.into(),
             worker: settings.worker,
             cluster,
+            free_messages_per_day: settings.limits.free_messages_per_day,
+            catalogue_file: settings.catalogue.file,
             keys,
             base_urls,
             fallbacks,
@@ -128,6 +141,7 @@ impl Config {
             log: settings.log,
             telemetry: settings.telemetry,
             path: variable("PATH"),
+            variables: Variables(from.variables),
             data_dir,
             file,
             effective,
@@ -141,9 +155,16 @@ impl Config {
         self.worker.settings(self.cluster.is_none(), self.fallbacks.clone())
     }
 
-    /// For a process that shares nothing, whatever is set.
+    /// Messages a day and user on the operator's keys; `None` is no limit.
+    pub(crate) fn free_messages_per_day(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.free_messages_per_day.unwrap_or(FREE_MESSAGES_PER_DAY))
+    }
+
+    /// For a process that shares nothing, whatever is set, and whose operator is its user: without a limit of messages
+    /// unless one is set.
     pub(crate) fn alone(self) -> Self {
-        Self { cluster: None, ..self }
+        let free_messages_per_day = self.free_messages_per_day.or(Some(0));
+        Self { cluster: None, free_messages_per_day, ..self }
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod log_tail;
 pub(crate) mod log_verify;
 mod migrate;
+pub(crate) mod models;
 pub(crate) mod projections_retry;
 pub(crate) mod projections_status;
 pub(crate) mod replay;
@@ -30,6 +31,7 @@ impl Command {
             Self::Projections(ProjectionsCommand::Status(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Retry(options)) => &options.database,
             Self::Doctor(options) => &options.database,
+            Self::Models(options) => &options.database,
             Self::Config(ConfigCommand::Show(options)) => &options.database,
         };
         database.data_dir.as_deref()
@@ -52,6 +54,7 @@ impl Command {
                 projections_retry::run(&config, &options).await
             }
             Self::Doctor(options) => doctor::run(&config, &options).await,
+            Self::Models(options) => models::run(&config, &options),
             Self::Config(ConfigCommand::Show(options)) => config_show::run(&config, &options),
         }
     }

@@ -1,6 +1,7 @@
 //! Puts the parts together. The one file that knows every adapter; reads from the log up to the clients.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) vendors: Vendors,
     pub(crate) gateway: slipstream_gateway::Settings,
     pub(crate) worker: slipstream_workers::Settings,
+    /// Messages a day and user on the operator's keys; `None` is no limit.
+    pub(crate) free_messages_per_day: Option<NonZeroU32>,
     pub(crate) metrics: Metrics,
 }
 
@@ -53,10 +56,10 @@ impl Vendors {
     /// it as if it had none.
     ///
     /// # Errors
-    /// A base URL that is none; a fallback that is no chat model.
+    /// A catalogue that cannot be used, a base URL that is none; a fallback that is no chat model.
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
-        let (mut keys, mut base_urls) = (config.keys.clone(), config.base_urls.clone());
-        let catalogue = Arc::new(Catalogue::shipped()?);
+        let catalogue = Arc::new(config.catalogue()?);
+        let (mut keys, mut base_urls) = (config.keys(&catalogue)?, config.base_urls.clone());
         for (provider, fallback) in &config.fallbacks {
             let known = catalogue.chat_model(&fallback.provider, Some(&fallback.model));
             known.with_context(|| format!("providers.{provider}.fallback cannot answer"))?;
@@ -126,7 +129,8 @@ pub(crate) async fn start(
             Arc::new(EnvironmentKeys::new(keys, keyless)),
             adapters.bus,
             parts.pepper,
-        ),
+        )
+        .with_free_messages_per_day(parts.free_messages_per_day),
         read_models: ReadModels::new(log.clone()),
         queue: adapters.queue,
         stream_state: adapters.stream_state,

@@ -34,7 +34,8 @@ impl From<&CommandError> for Left {
             | CommandError::UnknownParent(_)
             | CommandError::WrongMessage(_)
             | CommandError::Busy
-            | CommandError::QueueFull => Self::Broken,
+            | CommandError::QueueFull
+            | CommandError::FreeLimit { .. } => Self::Broken,
         }
     }
 }

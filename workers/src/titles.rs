@@ -187,6 +187,7 @@ fn is_wanted(told: &ConversationLog, generation: GenerationId) -> bool {
         | ConversationEvent::LeafChosen(_)
         | ConversationEvent::MessageRated(_)
         | ConversationEvent::TitleSet(_)
+        | ConversationEvent::ConversationSettingsChanged(_)
         | ConversationEvent::ConversationDeleted(_) => None,
     });
     first == Some(generation) && told.state.title_source() == Some(TitleSource::Provisional)

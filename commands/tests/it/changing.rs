@@ -13,14 +13,6 @@ use slipstream_eventlog::Unsealed;
 
 use crate::world::{World, says};
 
-fn title(text: &str) -> Option<Title> {
-    Some(Title::parse(text).unwrap())
-}
-
-fn temperature(value: f64) -> Option<Temperature> {
-    Some(Temperature::parse(value).unwrap())
-}
-
 fn warm(value: f64) -> SettingsPatch {
     let prompt = SystemPrompt::parse("Be brief.".into()).unwrap();
     let temperature = Patch::Set(Temperature::parse(value).unwrap());
@@ -32,10 +24,11 @@ impl World {
         let first = &self.stream(generation.as_uuid()).await[0];
         let payload = first.payload.as_ref().unwrap();
         let Some(Unsealed::Open(sealed)) = &payload.sealed else { panic!("it is sealed") };
-        match Event::decode(&first.event_type, &payload.data, Some(Sealed::Open(sealed))).unwrap() {
-            Event::Generation(GenerationEvent::GenerationRequested(asked)) => asked,
-            other => panic!("{other:?}"),
-        }
+        let event = Event::decode(&first.event_type, &payload.data, Some(Sealed::Open(sealed))).unwrap();
+        let Event::Generation(GenerationEvent::GenerationRequested(asked)) = event else {
+            panic!("{event:?}")
+        };
+        asked
     }
 }
 
@@ -44,7 +37,7 @@ async fn a_title_and_settings_are_one_append_and_what_holds_already_is_none() {
     let world = World::new().await;
     let ann = world.user("ann@example.com").await;
     let id = world.chat(ann).await.conversation_id;
-    let change = ConversationChange { title: title("mine"), settings: warm(1.5) };
+    let change = ConversationChange { title: Title::parse("mine").ok(), settings: warm(1.5) };
     let changed = change_conversation(&world.app, ann, id, change).await.unwrap();
     let events = world.stream(id.as_uuid()).await;
     let [.., renamed, set] = events.as_slice() else { panic!("{events:?}") };
@@ -67,7 +60,7 @@ async fn replies_to_an_edit_and_made_again_keep_what_was_asked_and_take_the_sett
     let said = post_message(&world.app, request).await.unwrap();
     let asked = world.request_of(said.generation_id).await;
     let own = Params { enable_web_search: Some(true), ..Params::default() };
-    assert_eq!(asked.params, Params { temperature: temperature(1.5), ..own });
+    assert_eq!(asked.params, Params { temperature: Temperature::parse(1.5).ok(), ..own });
     world.complete(said.generation_id).await;
 
     set(&world, ann, place, warm(0.5)).await;
@@ -83,7 +76,7 @@ async fn replies_to_an_edit_and_made_again_keep_what_was_asked_and_take_the_sett
     let edited = edit_message(&world.app, edit).await.unwrap();
     assert_eq!(
         world.request_of(edited.generation_id).await.params,
-        Params { temperature: temperature(0.5), ..own }
+        Params { temperature: Temperature::parse(0.5).ok(), ..own }
     );
     world.complete(edited.generation_id).await;
 

@@ -204,6 +204,7 @@ pub enum GenerationKind {
 
 impl GenerationKind {
     /// Whether it is a reply in a chat: stored where it is not, since version 1 of what waits knew no other.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
     pub(crate) const fn is_chat(&self) -> bool {
         matches!(self, Self::Chat)
     }

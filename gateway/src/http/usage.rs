@@ -28,11 +28,11 @@ pub(super) struct DaysQuery {
     to: Option<String>,
 }
 
-/// The days asked for, and what was taken on them.
+/// The days asked for, and what was taken on them. A day is written as 2026-11-24.
 #[derive(Serialize)]
 pub(super) struct UsageJson {
-    from: Date,
-    to: Date,
+    from: String,
+    to: String,
     /// The newest day first; days without any are absent.
     items: Vec<DayJson>,
     total: Sums,
@@ -40,7 +40,7 @@ pub(super) struct UsageJson {
 
 #[derive(Serialize)]
 struct DayJson {
-    day: Date,
+    day: String,
     provider: ProviderId,
     model: ModelId,
     #[serde(flatten)]
@@ -97,7 +97,7 @@ pub(super) async fn usage(
     let days = usage_daily::daily(&shared.models, user, from, to).await.map_err(Refusal::from)?;
     let items: Vec<DayJson> = days.into_iter().map(Into::into).collect();
     let total = items.iter().fold(Sums::default(), |total, item| total.and(item.sums));
-    Ok(Json(UsageJson { from, to, items, total }))
+    Ok(Json(UsageJson { from: from.to_string(), to: to.to_string(), items, total }))
 }
 
 fn days(query: Result<Query<DaysQuery>, QueryRejection>, today: Date) -> Result<(Date, Date), Problem> {
@@ -143,7 +143,7 @@ impl From<DailyUsage> for DayJson {
                 cost_micro_usd: usage.title_cost_micro_usd,
             },
         };
-        Self { day: usage.day, provider: usage.provider, model: usage.model, sums }
+        Self { day: usage.day.to_string(), provider: usage.provider, model: usage.model, sums }
     }
 }
 

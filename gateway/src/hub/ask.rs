@@ -47,7 +47,7 @@ async fn ask_for(
         Ask::Post(frame) => {
             let request = post_request(shared, actor, generation_id, frame.request?, frame.extras?)?;
             let (place, name) = (request.conversation, request.client_message_id.clone());
-            asked(shared, socket, place, name, post_message(app, request)).await
+            asked(shared, socket, place, name, post_message(app, request)).await?;
         }
         Ask::Edit(frame) => {
             let Edit { on, content, client_message_id, on_busy } = *frame;
@@ -62,7 +62,7 @@ async fn ask_for(
                 content,
                 on_busy,
             };
-            asked(shared, socket, Place::In(conversation_id), name, edit_message(app, request)).await
+            asked(shared, socket, Place::In(conversation_id), name, edit_message(app, request)).await?;
         }
         Ask::Regenerate(frame) => {
             let Regenerate { on, provider, model, client_message_id, on_busy } = *frame;
@@ -82,9 +82,10 @@ async fn ask_for(
                 whom,
                 on_busy,
             };
-            asked(shared, socket, Place::In(conversation_id), name, regenerate_reply(app, request)).await
+            asked(shared, socket, Place::In(conversation_id), name, regenerate_reply(app, request)).await?;
         }
     }
+    Ok(())
 }
 
 fn whom(shared: &Shared, provider: Option<&str>, model: Option<&str>) -> Result<Whom, Refusal> {
@@ -124,13 +125,14 @@ pub(super) async fn conversation_of(
     }
 }
 
-async fn asked(
+/// Posts what a v1 client asks, acknowledges it, and follows its conversation.
+pub(super) async fn asked(
     shared: &Arc<Shared>,
     socket: &Arc<Socket>,
     place: Place,
     client_message_id: Option<String>,
     posting: impl Future<Output = Result<Posted, CommandError>>,
-) -> Result<(), Refusal> {
+) -> Result<Posted, Refusal> {
     may_ask(shared, socket)?;
     let followed = socket.subscriptions.get(place.id());
     // In its place before anything is posted, so that what the post makes is told once, and by the subscription.
@@ -161,7 +163,7 @@ async fn asked(
     if !here && socket.subscriptions.get(posted.conversation_id).is_none() {
         subscribe(shared, socket, wish(&posted)).await?;
     }
-    Ok(())
+    Ok(posted)
 }
 
 fn ack(posted: &Posted, client_message_id: Option<String>) -> ServerFrame {

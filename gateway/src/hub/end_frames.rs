@@ -89,7 +89,7 @@ pub(super) fn ordered_end(facts: &Facts, told: &GenerationLog, version: i64) -> 
 }
 
 /// What a person should know of a reply without a text, or of one that failed.
-fn explain(status: TerminalStatus, terminal: &Terminal) -> String {
+pub(super) fn explain(status: TerminalStatus, terminal: &Terminal) -> String {
     match status {
         TerminalStatus::Completed => "The model answered without a text.".to_owned(),
         TerminalStatus::Cancelled => "The reply was stopped before it began.".to_owned(),

@@ -115,7 +115,7 @@ impl Extras {
     }
 }
 
-fn client_message_id(fields: &Fields<'_>) -> Result<Option<String>, FrameError> {
+pub(super) fn client_message_id(fields: &Fields<'_>) -> Result<Option<String>, FrameError> {
     const MAX_BYTES: usize = 128;
     let right = "a text of 1 to 128 bytes";
     let name: Option<String> = optional(fields.client_message_id, "clientMessageId", right)?;
@@ -154,7 +154,7 @@ impl ChatRequest {
     }
 }
 
-fn place(raw: Option<&RawValue>) -> Result<Where, FrameError> {
+pub(super) fn place(raw: Option<&RawValue>) -> Result<Where, FrameError> {
     let text: String = required(raw, "conversationId", RIGHT_CONVERSATION)?;
     if text == NEW_CHAT {
         return Ok(Where::NewChat);

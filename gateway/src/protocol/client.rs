@@ -3,13 +3,15 @@
 use slipstream_domain::{ConversationId, GenerationId};
 
 use super::fields::{Fields, echo, optional, required};
-use super::{ChatFrame, Edit, FrameError, OnMessage, Rate, Regenerate, Subscribe};
+use super::{ChatFrame, Edit, FrameError, OnMessage, PictureFrame, Rate, Regenerate, Subscribe};
 
 /// A frame from a client.
 #[derive(Debug)]
 pub enum ClientFrame {
     /// `ai_chat_request`, right or wrong: a wrong one has an answer of its own.
     Chat(Box<ChatFrame>),
+    /// `image_gen_request`, right or wrong: a wrong one has an answer of its own.
+    Picture(Box<PictureFrame>),
     /// `ai_chat_cancel`.
     Cancel(CancelTarget),
     /// `ai_chat_edit`; v1 only.
@@ -28,7 +30,7 @@ pub enum ClientFrame {
     Subscribe(Subscribe),
     /// `unsubscribe`; v1 only.
     Unsubscribe(ConversationId),
-    /// A frame about files or images, which this server does not take yet.
+    /// A frame about files, which this server does not take yet.
     NotOffered(Box<NotOffered>),
 }
 
@@ -43,7 +45,7 @@ pub enum CancelTarget {
     All,
 }
 
-/// A frame about files or images with the fields that its answer repeats.
+/// A frame about files with the fields that its answer repeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the fields of the wire protocol")]
 pub struct NotOffered {
@@ -54,7 +56,7 @@ pub struct NotOffered {
     pub batch_id: Option<String>,
 }
 
-/// What a frame about files or images wants.
+/// What a frame about files wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotOfferedKind {
     /// Begin an upload.
@@ -65,8 +67,6 @@ pub enum NotOfferedKind {
     UploadEnd,
     /// Fetch a file from elsewhere.
     Fetch,
-    /// Make an image.
-    Image,
     /// Any other file business.
     OtherAsset,
 }
@@ -133,7 +133,7 @@ impl ClientFrame {
             "asset_batch_upload" | "asset_deleted" => {
                 Ok(Self::not_offered(NotOfferedKind::OtherAsset, &fields))
             }
-            "image_gen_request" => Ok(Self::not_offered(NotOfferedKind::Image, &fields)),
+            "image_gen_request" => Ok(Self::Picture(Box::new(PictureFrame::parse(&fields)))),
             _ => Err(FrameError::UnknownType(kind.chars().take(64).collect())),
         }
     }
@@ -148,7 +148,12 @@ impl ClientFrame {
             | Self::Regenerate(_)
             | Self::ChooseLeaf(_)
             | Self::Rate(_) => true,
-            Self::Chat(_) | Self::Cancel(_) | Self::Typing(_) | Self::Ping | Self::NotOffered(_) => false,
+            Self::Chat(_)
+            | Self::Picture(_)
+            | Self::Cancel(_)
+            | Self::Typing(_)
+            | Self::Ping
+            | Self::NotOffered(_) => false,
         }
     }
 
@@ -157,6 +162,7 @@ impl ClientFrame {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Chat(_) => "ai_chat_request",
+            Self::Picture(_) => "image_gen_request",
             Self::Cancel(_) => "ai_chat_cancel",
             Self::Edit(_) => "ai_chat_edit",
             Self::Regenerate(_) => "ai_chat_regenerate",
@@ -172,7 +178,6 @@ impl ClientFrame {
                 | NotOfferedKind::UploadEnd
                 | NotOfferedKind::Fetch
                 | NotOfferedKind::OtherAsset => "asset",
-                NotOfferedKind::Image => "image_gen_request",
             },
         }
     }

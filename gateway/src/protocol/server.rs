@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use slipstream_domain::{ConversationId, UserId};
+use slipstream_domain::{AttachmentId, ConversationId, GenerationId, MessageId, UserId};
 use uuid::Uuid;
 
 use super::ErrorCode;
@@ -36,8 +36,12 @@ pub enum ServerFrame {
     AssetUploadCompleteError(AssetError),
     #[serde(rename = "asset_fetch_error")]
     AssetFetchError(AssetError),
+    #[serde(rename = "image_gen_progress")]
+    PictureProgress(PictureProgress),
+    #[serde(rename = "image_gen_response")]
+    PictureMade(PictureMade),
     #[serde(rename = "image_gen_error")]
-    ImageGenError(AssetError),
+    PictureError(PictureError),
     #[serde(rename = "connection_established")]
     ConnectionEstablished(ConnectionEstablished),
     #[serde(rename = "ack")]
@@ -184,7 +188,7 @@ pub struct ErrorFrame {
     pub retry_after_ms: Option<u64>,
 }
 
-/// Why a frame about a file or an image was not carried out, with the fields the client gave.
+/// Why a frame about a file was not carried out, with the fields the client gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
@@ -203,6 +207,59 @@ pub struct AssetError {
     pub code: ErrorCode,
 }
 
+/// How far a picture is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PictureProgress {
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// Who asked.
+    pub user_id: UserId,
+    /// The attempt that makes it; `ai_chat_cancel` takes it as `generationId`.
+    pub task_id: GenerationId,
+    /// `queued` until a worker has it, then `generating`.
+    pub stage: String,
+    /// 0 to 100. Vendors do not tell how far they are, so it moves by stages.
+    pub progress: u8,
+}
+
+/// A picture is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct PictureMade {
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub task_id: GenerationId,
+    /// The reply that shows it.
+    pub message_id: MessageId,
+    pub attachment_id: AttachmentId,
+    /// Where it can be fetched for a while; absent when this server keeps no files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<String>,
+}
+
+/// Why there is no picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PictureError {
+    /// Where, or what the client gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<String>,
+    /// Who asked.
+    pub user_id: UserId,
+    /// The attempt; absent when the request was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<GenerationId>,
+    /// For people.
+    pub error: String,
+    /// The code of the refusal, or the attempt's status.
+    pub code: String,
+    /// When it may be worth trying again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
 impl ServerFrame {
     /// The type's name.
     #[must_use]
@@ -217,7 +274,9 @@ impl ServerFrame {
             Self::AssetUploadError(_) => "asset_upload_error",
             Self::AssetUploadCompleteError(_) => "asset_upload_complete_error",
             Self::AssetFetchError(_) => "asset_fetch_error",
-            Self::ImageGenError(_) => "image_gen_error",
+            Self::PictureProgress(_) => "image_gen_progress",
+            Self::PictureMade(_) => "image_gen_response",
+            Self::PictureError(_) => "image_gen_error",
             Self::ConnectionEstablished(_) => "connection_established",
             Self::Ack(_) => "ack",
             Self::StreamResumed(_) => "stream:resumed",

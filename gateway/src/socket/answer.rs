@@ -13,7 +13,8 @@ use super::session::Session;
 use crate::hub::{self, Ask};
 use crate::meters;
 use crate::protocol::{
-    AssetError, ChatFrame, ClientFrame, ErrorCode, FrameError, NotOffered, NotOfferedKind, ServerFrame, V1,
+    AssetError, ChatFrame, ClientFrame, ErrorCode, FrameError, NotOffered, NotOfferedKind, PictureFrame,
+    ServerFrame, V1,
 };
 use crate::refusal::Refusal;
 
@@ -58,6 +59,7 @@ async fn carry_out(session: &Session, frame: ClientFrame) {
             Speaks::Compat => return chat(session, *frame).await,
             Speaks::V1 => return ask(session, Ask::Post(frame)).await,
         },
+        ClientFrame::Picture(frame) => return picture(session, frame).await,
         ClientFrame::Edit(frame) => return ask(session, Ask::Edit(frame)).await,
         ClientFrame::Regenerate(frame) => return ask(session, Ask::Regenerate(frame)).await,
         ClientFrame::ChooseLeaf(on) => unread(session, Box::pin(hub::choose(shared, socket, on))).await,
@@ -100,6 +102,15 @@ async fn chat(session: &Session, frame: ChatFrame) {
     hub::refuse_chat(socket, &head, refusal, shared.ids.uuid());
 }
 
+/// Goes on once the picture is asked for or refused. It is followed by a task of its own, which also posts when the socket
+/// ends meanwhile.
+async fn picture(session: &Session, frame: Box<PictureFrame>) {
+    let Session { shared, socket, .. } = session;
+    let (posting, posted) = oneshot::channel();
+    shared.tasks.spawn(hub::picture(shared.clone(), socket.clone(), frame, posting));
+    drop(unread(session, posted).await);
+}
+
 /// Goes on once the request is acknowledged or refused. It is carried out by a task of its own, which also posts when the
 /// socket ends meanwhile.
 async fn ask(session: &Session, wish: Ask) {
@@ -132,18 +143,10 @@ fn refuse(session: &Session, refusal: Refusal) {
     session.socket.refuse(session.shared.ids.uuid(), refusal);
 }
 
-/// The answers to a frame about a file or an image: its error twin. A failed begin of an upload has two, because the
+/// The answers to a frame about a file: its error twin. A failed begin of an upload has two, because the
 /// web client handles the second.
 fn not_offered(frame: NotOffered, user_id: UserId) -> Vec<ServerFrame> {
     let NotOffered { kind, conversation_id, attachment_id, draft_id, batch_id } = frame;
-    let what = match kind {
-        NotOfferedKind::Image => "Making images",
-        NotOfferedKind::UploadBegin
-        | NotOfferedKind::UploadReport
-        | NotOfferedKind::UploadEnd
-        | NotOfferedKind::Fetch
-        | NotOfferedKind::OtherAsset => "Taking files",
-    };
     let error = AssetError {
         conversation_id,
         attachment_id,
@@ -151,7 +154,7 @@ fn not_offered(frame: NotOffered, user_id: UserId) -> Vec<ServerFrame> {
         batch_id,
         user_id,
         success: false,
-        error: format!("{what} is not offered by this server yet."),
+        error: "Taking files is not offered by this server yet.".to_owned(),
         code: ErrorCode::Unavailable,
     };
     match kind {
@@ -163,6 +166,5 @@ fn not_offered(frame: NotOffered, user_id: UserId) -> Vec<ServerFrame> {
         }
         NotOfferedKind::UploadEnd => vec![ServerFrame::AssetUploadCompleteError(error)],
         NotOfferedKind::Fetch => vec![ServerFrame::AssetFetchError(error)],
-        NotOfferedKind::Image => vec![ServerFrame::ImageGenError(error)],
     }
 }

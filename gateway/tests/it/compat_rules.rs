@@ -288,14 +288,13 @@ async fn rule_9_frames_sent_while_authentication_runs_are_answered() {
 async fn rule_10_file_frames_are_answered_by_their_error_twins_with_what_the_client_gave() {
     let world = World::start().await;
     let mut client = world.client("a@example.com").await;
-    let twins: [(&str, &[&str]); 7] = [
+    let twins: [(&str, &[&str]); 6] = [
         ("asset_attached", &["asset_upload_error", "asset_upload_complete_error"]),
         ("asset_upload_request", &["asset_upload_error", "asset_upload_complete_error"]),
         ("asset_upload_progress", &["asset_upload_error"]),
         ("asset_upload_complete", &["asset_upload_complete_error"]),
         ("asset_fetch_request", &["asset_fetch_error"]),
         ("asset_deleted", &["asset_upload_error"]),
-        ("image_gen_request", &["image_gen_error"]),
     ];
     for (kind, twins) in twins {
         client

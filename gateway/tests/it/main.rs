@@ -8,6 +8,7 @@ mod free_messages;
 mod http;
 mod http_conversation;
 mod owner;
+mod pictures;
 mod sockets;
 mod taking_over;
 mod v1;

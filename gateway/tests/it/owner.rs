@@ -9,8 +9,8 @@ use slipstream_commands::{
 };
 use slipstream_domain::event::{GenerationRequested, ProviderFault, TerminalContent};
 use slipstream_domain::{
-    Ending, Epoch, ErrorClass, GenerationId, Part, Run, Seq, TerminalStatus, TokenUsage, UsageSource, UserId,
-    WorkerId,
+    AttachmentId, Ending, Epoch, ErrorClass, GenerationId, Part, Run, Seq, TerminalStatus, TokenUsage,
+    UsageSource, UserId, WorkerId,
 };
 use slipstream_projections::{Output, StreamKey, StreamState};
 use uuid::Uuid;
@@ -134,6 +134,12 @@ impl Owner {
             })
             .await;
         }
+    }
+
+    /// Makes a picture.
+    pub(crate) fn paint(&mut self, attachment: AttachmentId) {
+        self.seq = self.seq.next();
+        self.unrecorded.push(Run::image(self.seq, attachment));
     }
 
     /// Says where it stands.

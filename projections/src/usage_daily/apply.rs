@@ -178,16 +178,20 @@ async fn end(
     let tokens = |count: fn(&TokenUsage) -> u64| -> Vec<i64> {
         ends().map(|end| end.usage.as_ref().map_or(0, |usage| bigint(count(usage)))).collect()
     };
+    // Tokens and prices are those of the model that answered, which may have stood in for the one that was asked.
+    let by = || ends().map(|end| end.answered_by.as_ref());
     let is_estimate = |usage: TokenUsage| usage.source == UsageSource::Estimated;
     let cost = |cost: &Cost| bigint(cost.micro_usd);
     sqlx::query!(
         "WITH ended AS (
              SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
-                                  $7::bigint[], $8::bigint[], $9::boolean[])
-                  AS n (generation_id, day, status, input, cached, output, reasoning, cost, estimated)
+                                  $7::bigint[], $8::bigint[], $9::boolean[], $10::text[], $11::text[])
+                  AS n (generation_id, day, status, input, cached, output, reasoning, cost, estimated, provider,
+                        model)
          ), known AS (
              DELETE FROM usage_asked AS a USING ended AS e WHERE a.generation_id = e.generation_id
-             RETURNING a.owner_id, e.day, a.provider, a.model, e.status, e.input, e.cached, e.output, e.reasoning,
+             RETURNING a.owner_id, e.day, coalesce(e.provider, a.provider) AS provider,
+                       coalesce(e.model, a.model) AS model, e.status, e.input, e.cached, e.output, e.reasoning,
                        e.cost, e.estimated
          )
          INSERT INTO usage_day AS u (owner_id, day, provider, model, completed, cancelled, interrupted, failed,
@@ -216,6 +220,8 @@ async fn end(
         &tokens(|usage| usage.reasoning),
         &ends().map(|end| end.cost.as_ref().map_or(0, cost)).collect::<Vec<_>>(),
         &ends().map(|end| end.usage.is_some_and(is_estimate)).collect::<Vec<_>>(),
+        &by().map(|by| by.map(|by| by.provider.as_str())).collect::<Vec<_>>() as &[Option<&str>],
+        &by().map(|by| by.map(|by| by.model.as_str())).collect::<Vec<_>>() as &[Option<&str>],
     )
     .execute(connection)
     .await?;

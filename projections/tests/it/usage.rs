@@ -4,10 +4,10 @@ use slipstream_commands::{
     Place, cancel_conversation, delete_conversation, finish_generation, post_message, suggest_title,
 };
 use slipstream_domain::conversation::SuggestedTitle;
-use slipstream_domain::event::TerminalContent;
+use slipstream_domain::event::{AnsweredBy, TerminalContent};
 use slipstream_domain::{
-    ConversationId, Cost, Ending, GenerationId, ProviderId, TerminalStatus, Title, TokenUsage, UsageSource,
-    UserId,
+    ConversationId, Cost, Ending, GenerationId, ModelId, ProviderId, TerminalStatus, Title, TokenUsage,
+    UsageSource, UserId,
 };
 use slipstream_projections::usage_daily::{self, DailyUsage};
 use time::{Date, OffsetDateTime};
@@ -100,6 +100,23 @@ async fn a_day_sums_what_a_users_replies_and_titles_took_of_each_model() {
     assert_eq!(of_ann, expected);
     let [of_bob] = world.usage(bob).await.try_into().unwrap();
     assert_eq!((of_bob.provider.as_str(), of_bob.cost_micro_usd), ("openai", 1));
+    world.end(running).await;
+}
+
+#[tokio::test]
+async fn a_reply_counts_for_the_model_that_answered() {
+    let (world, running) = World::new().await;
+    let ann = world.user("ann").await;
+    let said = world.say(ann, world.new_chat(), "one").await;
+    let mut own = world.open(said.generation_id).await;
+    let mut ending = Ending::without_output(TerminalStatus::Completed, None, TerminalContent::default());
+    ending.terminal.usage = Some(tokens(10, 5, UsageSource::Provider));
+    let (provider, model) = (ProviderId::parse("openai").unwrap(), ModelId::parse("gpt-5-nano").unwrap());
+    ending.terminal.answered_by = Some(AnsweredBy { provider, model });
+    finish_generation(&world.app, &mut own, ending).await.unwrap();
+    world.settled(said.conversation_id).await;
+    let [day] = world.usage(ann).await.try_into().unwrap();
+    assert_eq!((day.provider.as_str(), day.model.as_str(), day.completed), ("openai", "gpt-5-nano", 1));
     world.end(running).await;
 }
 

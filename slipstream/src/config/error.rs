@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use slipstream_domain::ProviderId;
+use slipstream_providers::CatalogueError;
 
 use super::keys::Kind;
 
@@ -70,6 +71,14 @@ pub(crate) enum ConfigError {
     /// A variable's value is no text.
     #[error("{0} is not UTF-8")]
     NotUtf8(String),
+    /// The operator's catalogue contradicts itself.
+    #[error("{path}: {error}")]
+    Catalogue {
+        /// The file.
+        path: PathBuf,
+        /// Where, and what is wrong.
+        error: CatalogueError,
+    },
     /// The parts do not fit together. Should not happen.
     #[error("the settings cannot be read: {0}")]
     Other(String),

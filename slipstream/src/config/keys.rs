@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Secret,
     /// A whole number that is not zero.
     Count,
+    /// A whole number, or zero.
+    Number,
     Flag,
     Texts,
     Address,
@@ -32,6 +34,7 @@ impl Kind {
         match self {
             Self::Text | Self::Secret => "text",
             Self::Count => "a whole number from 1 to 4294967295",
+            Self::Number => "a whole number from 0 to 4294967295",
             Self::Flag => "true or false",
             Self::Texts => "a list of texts (in a variable: separated by commas)",
             Self::Address => "an IP address with a port, such as 127.0.0.1:4000",
@@ -64,7 +67,7 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 67] = [
+pub(crate) const KEYS: [Key; 69] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
@@ -85,6 +88,7 @@ pub(crate) const KEYS: [Key; 67] = [
     own("gateway.drain_seconds", Kind::Count),
     own("gateway.ping_every_seconds", Kind::Count),
     own("gateway.ping_answer_seconds", Kind::Count),
+    own("limits.free_messages_per_day", Kind::Number),
     known("nats.servers", Kind::Texts, "NATS_URL"),
     own("nats.prefix", Kind::Text),
     own("nats.replicas", Kind::Count),
@@ -106,6 +110,7 @@ pub(crate) const KEYS: [Key; 67] = [
     own("worker.concurrency", Kind::Count),
     own("worker.grace_seconds", Kind::Count),
     own("worker.titles", Kind::Flag),
+    own("catalogue.file", Kind::Text),
     known("providers.openai.api_key", Kind::Secret, "OPENAI_API_KEY"),
     known("providers.openai.base_url", Kind::Text, "OPENAI_BASE_URL"),
     own("providers.openai.fallback", Kind::Text),

@@ -88,7 +88,7 @@ fn variable(key: &Key, name: String, value: &OsStr) -> Result<Layer, ConfigError
     let value = match key.kind {
         Kind::Text | Kind::Secret | Kind::Address | Kind::LogFormat => Value::from(text),
         // What is neither stays text, and is refused as such.
-        Kind::Count => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
+        Kind::Count | Kind::Number => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
         Kind::Flag => text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
         Kind::Texts => Value::from(text.split(',').map(str::trim).collect::<Vec<_>>()),
     };

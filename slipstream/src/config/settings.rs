@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -21,9 +22,11 @@ pub(super) struct Settings {
     pub(super) database: Database,
     pub(super) auth: Auth,
     pub(super) gateway: Gateway,
+    pub(super) limits: Limits,
     pub(super) nats: Nats,
     pub(super) redis: Redis,
     pub(super) worker: Worker,
+    pub(super) catalogue: Catalogue,
     pub(super) providers: Providers,
     pub(super) upstream: Upstream,
     pub(super) log: Log,
@@ -66,6 +69,16 @@ pub(super) struct Gateway {
     pub(super) drain_seconds: NonZeroU32,
     pub(super) ping_every_seconds: NonZeroU32,
     pub(super) ping_answer_seconds: NonZeroU32,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Limits {
+    pub(super) free_messages_per_day: Option<u32>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Catalogue {
+    pub(super) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -37,7 +37,8 @@ fn refused_file(text: &str) -> String {
 fn each_provider_has_its_own_variables() {
     let config = read(&[("X_AI_KEY", "xai-1"), ("OPENAI_BASE_URL", "http://127.0.0.1:1")]);
     let grok = ProviderId::parse("grok").unwrap();
-    assert_eq!(config.keys[&grok].expose_secret(), "xai-1");
+    let keys = config.keys(&config.catalogue().unwrap()).unwrap();
+    assert_eq!(keys[&grok].expose_secret(), "xai-1");
     assert_eq!(config.base_urls[&ProviderId::parse("openai").unwrap()], "http://127.0.0.1:1");
 }
 
@@ -259,4 +260,60 @@ fn a_list_of_urls_is_shown_without_passwords() {
     let config = read(&[("NATS_URL", "nats://me:hunter2@a,nats://b"), ("REDIS_URL", "redis://c")]);
     let shown = config.effective.iter().find(|setting| setting.key == "nats.servers").unwrap();
     assert_eq!(shown.value, Some(serde_json::json!(["nats://[redacted]@a", "nats://b"])));
+}
+
+#[test]
+fn messages_on_the_operators_keys_have_a_limit_unless_the_operator_is_the_user_or_says_otherwise() {
+    let limits = |variables: &[(&str, &str)]| {
+        let config = read(variables);
+        let limit = config.free_messages_per_day().map(std::num::NonZeroU32::get);
+        (limit, config.alone().free_messages_per_day().map(std::num::NonZeroU32::get))
+    };
+    let name = "SLIPSTREAM_LIMITS__FREE_MESSAGES_PER_DAY";
+    assert_eq!(limits(&[]), (Some(25), None));
+    assert_eq!(limits(&[(name, "3")]), (Some(3), Some(3)));
+    assert_eq!(limits(&[(name, "0")]), (None, None));
+    assert_eq!(
+        refused(&[(name, "-1")]),
+        format!("{name}: limits.free_messages_per_day must be a whole number from 0 to 4294967295, not -1")
+    );
+}
+
+/// Reads a catalogue of the operator's, with these variables.
+fn with_catalogue(json: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("models.json");
+    std::fs::write(&file, json).unwrap();
+    let set = [variables, &[("SLIPSTREAM_CATALOGUE__FILE", file.to_str().unwrap())]].concat();
+    let config = read(&set);
+    let prefix = format!("{}/", folder.path().display());
+    let keys = config.catalogue().and_then(|catalogue| config.keys(&catalogue));
+    match keys {
+        Ok(keys) => Ok(Config { keys, ..config }),
+        Err(error) => Err(error.to_string().replace(&prefix, "")),
+    }
+}
+
+#[test]
+fn an_endpoint_of_the_operators_catalogue_has_its_key_in_the_variable_it_names() {
+    let json = r#"{"version": "ours", "providers": [{"id": "lite", "base_url": "http://127.0.0.1:4000",
+                   "key_setting": "LITE_KEY", "models": [{"id": "m", "name": "M", "can": ["chat"]}]}]}"#;
+    let lite = ProviderId::parse("lite").unwrap();
+    let config = with_catalogue(json, &[("LITE_KEY", "sk-planted")]).unwrap();
+    assert_eq!(config.keys[&lite].expose_secret(), "sk-planted");
+    assert!(!format!("{config:?}").contains("planted"));
+    assert!(!with_catalogue(json, &[]).unwrap().keys.contains_key(&lite));
+}
+
+#[test]
+fn a_wrong_catalogue_is_refused_with_its_place() {
+    let refused = |json| with_catalogue(json, &[]).unwrap_err();
+    assert!(refused("[]").starts_with("models.json: model catalogue: JSON: "), "{}", refused("[]"));
+    let no_address = r#"{"version": "ours", "providers": [{"id": "lite", "models": []}]}"#;
+    assert_eq!(
+        refused(no_address),
+        "models.json: model catalogue: lite/-: is not known by name, so it needs a base_url"
+    );
+    let missing = read(&[("SLIPSTREAM_CATALOGUE__FILE", "/nowhere/models.json")]).catalogue().unwrap_err();
+    assert!(missing.to_string().starts_with("cannot read /nowhere/models.json: "), "{missing}");
 }

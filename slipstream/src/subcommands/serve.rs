@@ -131,6 +131,7 @@ async fn serve(
         gateway: config.gateway.clone(),
         cluster: config.cluster.clone(),
         worker: config.worker(),
+        free_messages_per_day: config.free_messages_per_day(),
         metrics: telemetry::collect_metrics()?,
     };
     wiring::start(roles, parts, listener, &life).await?;

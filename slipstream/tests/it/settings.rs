@@ -100,3 +100,43 @@ async fn help_teaches_by_example() {
         assert!(output.status.success() && text.contains("Examples:"), "{arguments:?}: {text}");
     }
 }
+
+#[tokio::test]
+async fn models_are_listed_with_the_operators_own_and_a_wrong_catalogue_is_exit_code_2() {
+    let folder = DataFolder::new();
+    std::fs::create_dir(folder.path()).unwrap();
+    let file = folder.path().join("models.json");
+    let list = |json: &str, more: &[&str]| {
+        std::fs::write(&file, json).unwrap();
+        let mut command =
+            slipstream(&[&["models", "--data-dir", folder.path().to_str().unwrap()], more].concat());
+        command.env("SLIPSTREAM_CATALOGUE__FILE", &file).env("ANTHROPIC_API_KEY", "sk-planted");
+        command
+    };
+    let ours = r#"{"version": "ours", "providers": [{"id": "ollama", "base_url": "http://localhost:11434/v1",
+                   "models": [{"id": "qwen3:8b", "name": "Qwen 3", "can": ["chat"], "context": 40960}]}]}"#;
+    let text = String::from_utf8(list(ours, &[]).output().await.unwrap().stdout).unwrap();
+    for line in ["openai: OpenAI, has no key (OPENAI_API_KEY)", "ollama: ollama, needs no key"] {
+        assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+    }
+    assert!(text.contains("anthropic: Anthropic Claude, has a key"), "{text}");
+    let qwen = text.lines().find(|line| line.contains("qwen3:8b")).unwrap();
+    assert_eq!(qwen.split_whitespace().collect::<Vec<_>>(), ["*", "qwen3:8b", "40960", "chat"]);
+    let json = list(ours, &["--json"]).output().await.unwrap().stdout;
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    assert!(json["catalogueVersion"].as_str().unwrap().ends_with("+ours"));
+    let last = json["providers"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["id"], &last["usable"]), (&"ollama".into(), &true.into()));
+
+    for command in ["models", "dev"] {
+        std::fs::write(&file, "{}").unwrap();
+        let mut refused = slipstream(&[command, "--data-dir", folder.path().to_str().unwrap()]);
+        let refused = refused.env("SLIPSTREAM_CATALOGUE__FILE", &file).output().await.unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{command}");
+        assert!(
+            said(&refused).contains("models.json: model catalogue: JSON: missing field"),
+            "{}",
+            said(&refused)
+        );
+    }
+}

@@ -10,7 +10,9 @@ use slipstream_commands::ports::Ids;
 use slipstream_commands::{Commands, Dispatcher, EmailPepper, upcasters};
 use slipstream_domain::{GenerationId, ModelId, Part, ProviderId, WorkerId};
 use slipstream_eventlog::{EventLog, LogOptions};
-use slipstream_gateway::{Catalogue, DevelopmentEmail, Gateway, GatewayDeps, Probes, Settings, UnknownName};
+use slipstream_gateway::{
+    Catalogue, DevelopmentEmail, Gateway, GatewayDeps, Models, Probes, Settings, UnknownName,
+};
 use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, generation_log};
 use slipstream_providers::Providers;
@@ -228,5 +230,15 @@ impl Catalogue for Simulated {
         let provider = ProviderId::parse("simulated").unwrap();
         let model = self.0.default_model(&provider).unwrap().id.clone();
         Ok((provider, model))
+    }
+
+    fn resolve_picture_model(&self, model: &str) -> Result<(ProviderId, ModelId), UnknownName> {
+        self.resolve("simulated", Some(model))
+    }
+
+    fn models(&self) -> Models {
+        let catalogue_version = self.0.version().to_owned();
+        let default_provider = ProviderId::parse("simulated").unwrap();
+        Models { catalogue_version, default_provider, providers: Vec::new() }
     }
 }

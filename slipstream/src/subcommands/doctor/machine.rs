@@ -28,10 +28,14 @@ pub(super) fn settings(config: &Config) -> Finding {
 
 pub(super) fn providers(config: &Config) -> Vec<Finding> {
     let advice = "see `slipstream config show`";
+    let keys = match config.catalogue().and_then(|catalogue| config.keys(&catalogue)) {
+        Ok(keys) => keys,
+        Err(error) => return vec![Finding::fail("providers", error.to_string(), advice)],
+    };
     if let Err(error) = Vendors::new(config) {
         return vec![Finding::fail("providers", format!("{error:#}"), advice)];
     }
-    let with = config.keys.keys().chain(config.base_urls.keys());
+    let with = keys.keys().chain(config.base_urls.keys());
     let names: BTreeSet<_> = with.map(ToString::to_string).collect();
     vec![if names.is_empty() {
         Finding::warn(
