@@ -125,8 +125,8 @@ async fn models_are_listed_with_the_operators_own_and_a_wrong_catalogue_is_exit_
     let json = list(ours, &["--json"]).output().await.unwrap().stdout;
     let json: Value = serde_json::from_slice(&json).unwrap();
     assert!(json["catalogueVersion"].as_str().unwrap().ends_with("+ours"));
-    let last = json["providers"].as_array().unwrap().last().unwrap();
-    assert_eq!((&last["id"], &last["usable"]), (&"ollama".into(), &true.into()));
+    let newest = json["providers"].as_array().unwrap().last().unwrap();
+    assert_eq!((&newest["id"], &newest["usable"]), (&"ollama".into(), &true.into()));
 
     for command in ["models", "dev"] {
         std::fs::write(&file, "{}").unwrap();
