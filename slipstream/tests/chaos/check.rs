@@ -32,7 +32,7 @@ pub(crate) async fn check(site: &Site, fault: Fault, stories: &[Story]) -> Resul
     let pool = PgPool::connect(site.database_url()).await?;
     let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
     let log = EventLog::start(pool.clone(), options, &tasks, drain.clone());
-    let looks = stories.iter().map(|story| look(site, &log, fault, story));
+    let looks = stories.iter().map(|story| look(site, &log, fault, stories.len(), story));
     let looks: Vec<_> = futures::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     drain.cancel();
     tasks.close();
@@ -49,7 +49,7 @@ pub(crate) async fn check(site: &Site, fault: Fault, stories: &[Story]) -> Resul
     Ok(tally)
 }
 
-async fn look(site: &Site, log: &EventLog, fault: Fault, story: &Story) -> Result<Tally> {
+async fn look(site: &Site, log: &EventLog, fault: Fault, clients: usize, story: &Story) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut found = |count, what: String| {
         tally.found(count, format!("{}, {:?}: {what}{}", story.email, story.conversation, story.trace()));
@@ -60,7 +60,7 @@ async fn look(site: &Site, log: &EventLog, fault: Fault, story: &Story) -> Resul
     for _ in story.asked.iter().filter(|asked| asked.acknowledged.is_none()) {
         found(Count::Unended, "a question was never acknowledged".to_owned());
     }
-    for delay in story.delays().filter(|delay| *delay > fault.may_delay()) {
+    for delay in story.delays().filter(|delay| *delay > fault.may_delay(clients)) {
         found(Count::Late, format!("a reply ended {delay:?} late"));
     }
     for promise in story.promises() {
@@ -73,6 +73,7 @@ async fn look(site: &Site, log: &EventLog, fault: Fault, story: &Story) -> Resul
         found(Count::Forgotten, format!("{what:#}"));
     }
     tally.replies = story.promises().count();
+    tally.slowest = story.delays().max().unwrap_or_default();
     Ok(tally)
 }
 

@@ -88,11 +88,22 @@ impl Fault {
         }
     }
 
-    /// How much longer a reply may take than it would have: what a busy machine needs to be itself again. With its owner lost,
-    /// beside that: the queue waits 10 s for a sign of life, an owner counts as lost after 15 s, and a worker that cannot tell
-    /// yet looks again 10 s later (`04-streaming-and-resume`, "Owner and lease").
-    pub(crate) fn may_delay(self) -> Duration {
-        if self.may_interrupt() { Duration::from_secs(40) } else { Duration::from_secs(20) }
+    /// How much longer a reply may take than it would have, of those of so many clients: what a busy machine needs to be itself
+    /// again. Beside that, when a worker is lost: the queue waits 10 s for a sign of life, an owner counts as lost after 15 s,
+    /// and a worker that cannot tell yet looks again 10 s later (`04-streaming-and-resume`, "Owner and lease"). What a killed
+    /// NATS had just handed out comes again when that time is over, too.
+    pub(crate) fn may_delay(self, clients: usize) -> Duration {
+        let busy = Duration::from_secs(20) + Duration::from_millis(100) * u32::try_from(clients).unwrap();
+        match self {
+            Self::WorkerKilled | Self::WorkerFrozen | Self::NatsKilled => busy + Duration::from_secs(20),
+            Self::GatewayKilled
+            | Self::ProjectorKilled
+            | Self::RedisKilled
+            | Self::RedisFlushed
+            | Self::RedisDown
+            | Self::PostgresKilled
+            | Self::RollingRestart => busy,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::fault::Fault;
 
@@ -39,6 +40,8 @@ const COLUMNS: [(Count, &str); 7] = [
 pub(crate) struct Tally {
     pub(crate) rounds: usize,
     pub(crate) replies: usize,
+    /// By how much the reply took longer that took longest.
+    pub(crate) slowest: Duration,
     counts: BTreeMap<Count, usize>,
     /// What is wrong, in words.
     pub(crate) wrong: Vec<String>,
@@ -59,6 +62,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: Self) {
         self.rounds += other.rounds;
         self.replies += other.replies;
+        self.slowest = self.slowest.max(other.slowest);
         self.wrong.extend(other.wrong);
         for (count, number) in other.counts {
             *self.counts.entry(count).or_default() += number;
@@ -80,11 +84,13 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<21}{:>7}{:>9}", "fault", "rounds", "replies")?;
         COLUMNS.iter().try_for_each(|(_, name)| write!(f, "{name:>12}"))?;
+        write!(f, "{:>12}", "slowest, s")?;
         for (fault, tally) in &self.0 {
             write!(f, "\n{fault:<21}{:>7}{:>9}", tally.rounds, tally.replies)?;
             for (count, _) in COLUMNS {
                 write!(f, "{:>12}", tally.counts.get(&count).copied().unwrap_or_default())?;
             }
+            write!(f, "{:>12.1}", tally.slowest.as_secs_f64())?;
         }
         Ok(())
     }
