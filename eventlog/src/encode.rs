@@ -42,8 +42,6 @@ pub(crate) struct EncodedEvent {
     pub(crate) event_type: &'static str,
     pub(crate) version: Version,
     pub(crate) schema_version: i16,
-    /// Counts the events of the append from 0.
-    pub(crate) index: i16,
     pub(crate) data: String,
     pub(crate) sealed: Option<Sealed>,
     pub(crate) hash: Hash,
@@ -168,6 +166,7 @@ async fn seal(
 struct Draft {
     event_type: &'static str,
     schema_version: i16,
+    /// Counts the events of the append from 0.
     index: i16,
     data: String,
     packed: Option<Vec<u8>>,
@@ -218,7 +217,6 @@ impl Draft {
             event_type: self.event_type,
             version,
             schema_version: self.schema_version,
-            index: self.index,
             data: self.data,
             sealed,
             hash,

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_mins(1);
-/// Rows of es.command deleted by one statement: some milliseconds, so that nobody waits for it.
+/// Events whose commands are forgotten by one statement: some milliseconds, so that nobody waits for it.
 const CHUNK: i64 = 5_000;
 
 /// Runs until `drain`; the first round at once.
@@ -32,13 +32,19 @@ pub(crate) async fn maintain(pool: &PgPool) -> Result<(), sqlx::Error> {
     freeze_partitions(pool).await
 }
 
-/// Commands older than seven days are forgotten.
+/// Commands older than seven days are forgotten: those of the next events, as long as these are that old.
 async fn forget_commands(pool: &PgPool) -> Result<(), sqlx::Error> {
     loop {
         let forgotten = sqlx::query!(
-            "DELETE FROM es.command WHERE command_id IN (
-                 SELECT command_id FROM es.command WHERE recorded_at < now() - interval '7 days'
-                 ORDER BY recorded_at LIMIT $1)",
+            "WITH old AS (
+                 SELECT position, command_id FROM es.event
+                 WHERE position > (SELECT position FROM es.forgotten)
+                   AND position <= (SELECT position FROM es.forgotten) + $1
+                   AND recorded_at < now() - interval '7 days'
+             ), gone AS (
+                 DELETE FROM es.command WHERE command_id IN (SELECT command_id FROM old)
+             )
+             UPDATE es.forgotten SET position = (SELECT max(position) FROM old) WHERE EXISTS (SELECT FROM old)",
             CHUNK
         );
         if forgotten.execute(pool).await?.rows_affected() == 0 {

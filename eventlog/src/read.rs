@@ -233,9 +233,11 @@ impl EventLog {
             r#"SELECT s.stream_id AS "stream: _", s.owner_id AS "owner: _", s.version AS "version: _",
                       s.first_position AS "first_position: _", s.last_position AS "last_position: _",
                       e.recorded_at AS last_recorded_at
-               FROM es.stream AS s JOIN es.event AS e ON e.position = s.last_position
-               WHERE s.category = $1 AND s.status = 0 AND ($2::uuid IS NULL OR s.stream_id > $2)
-               ORDER BY s.stream_id LIMIT $3"#,
+               FROM es.open_stream AS o
+               CROSS JOIN LATERAL (SELECT * FROM es.stream WHERE stream_id = o.stream_id ORDER BY version DESC LIMIT 1) AS s
+               JOIN es.event AS e ON e.position = s.last_position
+               WHERE o.category = $1 AND ($2::uuid IS NULL OR o.stream_id > $2)
+               ORDER BY o.stream_id LIMIT $3"#,
             category.0,
             after.map(StreamId::as_uuid),
             i64::try_from(limit).unwrap_or(i64::MAX)

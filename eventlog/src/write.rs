@@ -3,7 +3,7 @@
 //! A batch is one statement, one round trip and one commit, durable before it is answered. After a lost
 //! connection the same batch is sent again: `es.command` knows which of its calls the first try has written.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use time::OffsetDateTime;
@@ -13,7 +13,7 @@ use crate::{Position, StreamId, Version, encode::Encoded};
 
 mod columns;
 
-use columns::{Columns, Outcome};
+use columns::{Answer, Columns};
 
 /// How long a batch is sent again and again before its appends are answered `Unavailable`: longer than a
 /// PostgreSQL restart on a small log, shorter than callers' patience.
@@ -48,6 +48,9 @@ pub(crate) enum Verdict {
     Failed(Arc<sqlx::Error>),
 }
 
+/// Appends that are sent together, with their places in the batch.
+type Part<'a> = Vec<(usize, &'a Encoded)>;
+
 /// The one connection that appends.
 pub(crate) struct Writer {
     pool: PgPool,
@@ -60,41 +63,62 @@ impl Writer {
         Self { pool, connection: None }
     }
 
-    /// Writes a batch and says what became of each append, in order. Data that the database refuses is
-    /// narrowed down by halves, so that it hurts its own append only.
+    /// Writes a batch and says what became of each append, in order. One that cannot be written is taken out, and the
+    /// others are sent without it. Data that the database refuses is narrowed down by halves, so that it hurts its own
+    /// append only.
     pub(crate) async fn write(&mut self, batch: &[Arc<Encoded>]) -> Vec<Verdict> {
-        let mut verdicts = Vec::with_capacity(batch.len());
-        let mut parts = vec![batch];
-        while let Some(part) = parts.pop() {
-            match self.send(part).await {
-                Ok(answers) => verdicts.extend(answers),
-                Err(error) => match (refused_data(&error), part.len()) {
-                    (Some(sqlstate), 1) => verdicts.push(Verdict::Refused { sqlstate }),
-                    (Some(_), length) => {
-                        let (earlier, later) = part.split_at(length / 2);
-                        parts.extend([later, earlier]);
+        let mut verdicts = BTreeMap::new();
+        let mut parts: Vec<Part<'_>> = vec![batch.iter().map(|append| &**append).enumerate().collect()];
+        while let Some(mut part) = parts.pop() {
+            match self.send(&part).await {
+                Ok(Answer::Written { mut first, recorded_at }) => {
+                    for (place, append) in part {
+                        verdicts.insert(place, Verdict::Written { first, recorded_at });
+                        first = append.last(first).next();
                     }
-                    (None, length) => {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            appends = length,
-                            "batch failed"
+                }
+                Ok(Answer::Settled(mut settled)) => {
+                    let others = part.into_iter().zip(1..).filter_map(|((place, append), number)| {
+                        let Some(verdict) = settled.remove(&number) else { return Some((place, append)) };
+                        verdicts.insert(place, verdict);
+                        None
+                    });
+                    let others: Vec<_> = others.collect();
+                    if !others.is_empty() {
+                        parts.push(others);
+                    }
+                }
+                Err(error) => match (refused_data(&error), part.len()) {
+                    (Some(sqlstate), 1) => {
+                        verdicts.extend(
+                            part.iter()
+                                .map(|(place, _)| (*place, Verdict::Refused { sqlstate: sqlstate.clone() })),
                         );
-                        verdicts.extend(vec![Verdict::Failed(Arc::new(error)); length]);
+                    }
+                    (Some(_), length) => {
+                        let later = part.split_off(length / 2);
+                        parts.extend([later, part]);
+                    }
+                    (None, appends) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, appends, "batch failed");
+                        let error = Arc::new(error);
+                        verdicts.extend(
+                            part.iter().map(|(place, _)| (*place, Verdict::Failed(Arc::clone(&error)))),
+                        );
                     }
                 },
             }
         }
-        verdicts
+        verdicts.into_values().collect()
     }
 
-    async fn send(&mut self, batch: &[Arc<Encoded>]) -> Result<Vec<Verdict>, sqlx::Error> {
-        let columns = Columns::of(batch);
+    async fn send(&mut self, part: &[(usize, &Encoded)]) -> Result<Answer, sqlx::Error> {
+        let columns = Columns::of(part.iter().map(|(_, append)| *append));
         let give_up = Instant::now() + RESEND_FOR;
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match timeout(ANSWER_WITHIN, self.call(&columns)).await {
-                Ok(Ok(outcomes)) => return verdicts(outcomes, batch.len()),
+                Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => error,
                 Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
             };
@@ -111,7 +135,7 @@ impl Writer {
         }
     }
 
-    async fn call(&mut self, columns: &Columns<'_>) -> Result<Vec<Outcome>, sqlx::Error> {
+    async fn call(&mut self, columns: &Columns<'_>) -> Result<Answer, sqlx::Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(connect(&self.pool).await?),
@@ -156,15 +180,4 @@ fn connection_lost(error: &sqlx::Error) -> bool {
         Some(code) => code.starts_with("57P") || code.starts_with("08"),
         None => matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_)),
     }
-}
-
-/// Brings the outcomes into the order of the appends. Of several for one append the lowest counts: a known
-/// command is known, however its streams have moved since.
-fn verdicts(mut outcomes: Vec<Outcome>, appends: usize) -> Result<Vec<Verdict>, sqlx::Error> {
-    outcomes.sort_by_key(|outcome| (outcome.append, outcome.code));
-    outcomes.dedup_by_key(|outcome| outcome.append);
-    let verdicts: Option<Vec<_>> = outcomes.into_iter().map(Outcome::verdict).collect();
-    verdicts
-        .filter(|verdicts| verdicts.len() == appends)
-        .ok_or_else(|| sqlx::Error::Protocol("es.append_batch did not answer for every append".into()))
 }

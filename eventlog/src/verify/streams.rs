@@ -18,7 +18,9 @@ pub(super) async fn check(pool: &PgPool, faults: &mut Faults) -> Result<(), sqlx
            ) AS e
            FULL JOIN es.stream AS s ON s.stream_id = e.stream_id
            LEFT JOIN es.event AS newest ON newest.position = e.last
+           LEFT JOIN es.open_stream AS o ON o.stream_id = s.stream_id AND o.category = s.category
            WHERE NOT e.gapless
+              OR (s.status = 0) <> (o.stream_id IS NOT NULL)
               OR (s.version, s.first_position, s.last_position, s.category, s.owner_id)
                  IS DISTINCT FROM (e.version, e.first, e.last, newest.category, newest.owner_id)
            ORDER BY 1"#

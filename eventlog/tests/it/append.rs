@@ -297,7 +297,7 @@ async fn the_database_refuses_to_append_under_any_other_isolation() {
         let mut transaction = world.pool().begin().await.unwrap();
         let set = sqlx::AssertSqlSafe(format!("SET TRANSACTION ISOLATION LEVEL {isolation}"));
         sqlx::query(set).execute(&mut *transaction).await.unwrap();
-        let arguments = ["'{}'"; 31].join(", ");
+        let arguments = ["'{}'"; 26].join(", ");
         let call = sqlx::AssertSqlSafe(format!("SELECT * FROM es.append_batch({arguments})"));
         let refused = sqlx::query(call).execute(&mut *transaction).await.unwrap_err();
         assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "25000");

@@ -101,6 +101,13 @@ async fn every_changed_column_of_an_event_is_found_at_its_position() {
 }
 
 #[tokio::test]
+async fn data_that_was_stored_as_jsonb_is_still_what_was_hashed() {
+    let world = world().await;
+    run(&world, &["UPDATE es.event SET data = data::jsonb::text::json"]).await;
+    world.end().await;
+}
+
+#[tokio::test]
 async fn an_edited_payload_whose_hash_was_edited_too_breaks_its_batch() {
     let faults = found(&["UPDATE es.event SET data = '{}', hash = sha256('y') WHERE position = 4"]).await;
     assert!(faults.contains(&Fault::BatchRoot { batch_no: 2 }), "{faults:?}");
@@ -225,6 +232,11 @@ async fn a_stream_that_disagrees_with_its_events_is_found() {
         ),
         ("UPDATE es.stream SET category = 5 WHERE last_position = 4", StreamFault::Registration),
         ("UPDATE es.stream SET first_position = 3 WHERE last_position = 4", StreamFault::Registration),
+        ("UPDATE es.stream SET status = 1 WHERE last_position = 4", StreamFault::Registration),
+        (
+            "DELETE FROM es.open_stream WHERE stream_id IN (SELECT stream_id FROM es.stream WHERE last_position = 4)",
+            StreamFault::Registration,
+        ),
         ("DELETE FROM es.stream WHERE last_position = 4", StreamFault::NotRegistered),
         ("INSERT INTO es.stream VALUES (gen_random_uuid(), 1, 4, 4, NULL, 1, 0)", StreamFault::NoEvents),
     ] {
