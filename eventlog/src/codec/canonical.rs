@@ -1,19 +1,20 @@
 //! JSON in its one canonical form (RFC 8785), and what cannot be brought into it.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::DataFault;
 
 const MAX_WHOLE: f64 = 9_007_199_254_740_992.0; // 2^53
 
-/// The canonical text of a JSON object that PostgreSQL can store as jsonb and give back without loss.
+/// The canonical text of a JSON object that PostgreSQL can store, and that any reader of JSON understands as it is meant.
 pub(crate) fn canonical(text: &str) -> Result<String, DataFault> {
     let value: Value = serde_json::from_str(text).map_err(|_| DataFault::NotJson)?;
     if !value.is_object() {
         return Err(DataFault::NotAnObject);
     }
-    check(&value)?;
-    serde_json_canonicalizer::to_string(&value).map_err(|_| DataFault::NotJson)
+    let mut canonical = Vec::with_capacity(text.len());
+    write(&value, &mut canonical)?;
+    String::from_utf8(canonical).map_err(|_| DataFault::NotJson)
 }
 
 /// The canonical text of what the database gave back; none if it is not JSON that [`canonical`] made.
@@ -22,35 +23,73 @@ pub(crate) fn canonical_stored(text: &str) -> Option<String> {
     serde_json_canonicalizer::to_string(&value).ok()
 }
 
-fn check(value: &Value) -> Result<(), DataFault> {
+/// What `serde_json_canonicalizer` writes, which takes every whole number for a float; every append pays for this.
+fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DataFault> {
     match value {
-        Value::Null | Value::Bool(_) => Ok(()),
-        Value::Number(number) => {
-            // Every whole number that big is refused, however it is written: as jsonb it becomes a run of
-            // digits, and a reader could not tell whether they were all meant.
-            let exact = number.as_f64().is_some_and(|float| float.fract() != 0.0 || float.abs() < MAX_WHOLE);
-            if exact || number.as_i64().is_some_and(|whole| whole.unsigned_abs() <= 1 << 53) {
-                Ok(())
-            } else {
-                Err(DataFault::BigInteger)
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Number(number) => write_number(number, out)?,
+        Value::String(text) => write_text(text, out)?,
+        Value::Array(items) => {
+            out.push(b'[');
+            for (item, number) in items.iter().zip(0..) {
+                separate(number, out);
+                write(item, out)?;
             }
+            out.push(b']');
         }
-        Value::String(text) => check_text(text),
-        Value::Array(items) => items.iter().try_for_each(check),
-        Value::Object(fields) => fields.iter().try_for_each(|(key, value)| {
-            check_text(key)?;
-            check(value)
-        }),
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            out.push(b'{');
+            for ((key, value), number) in fields.into_iter().zip(0..) {
+                separate(number, out);
+                write_text(key, out)?;
+                out.push(b':');
+                write(value, out)?;
+            }
+            out.push(b'}');
+        }
+    }
+    Ok(())
+}
+
+fn separate(number: usize, out: &mut Vec<u8>) {
+    if number > 0 {
+        out.push(b',');
     }
 }
 
-fn check_text(text: &str) -> Result<(), DataFault> {
-    if text.contains('\0') { Err(DataFault::Nul) } else { Ok(()) }
+/// Every whole number beyond 2^53 is refused, however it is written: most readers take numbers for doubles, and could
+/// not tell whether all its digits were meant.
+fn write_number(number: &Number, out: &mut Vec<u8>) -> Result<(), DataFault> {
+    let written = match number.as_i64() {
+        Some(whole) if whole.unsigned_abs() <= 1 << 53 => serde_json::to_writer(out, &whole),
+        None if number.as_f64().is_some_and(|float| float.fract() != 0.0 || float.abs() < MAX_WHOLE) => {
+            serde_json_canonicalizer::to_writer(number, out)
+        }
+        Some(_) | None => return Err(DataFault::BigInteger),
+    };
+    written.map_err(|_| DataFault::NotJson)
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), DataFault> {
+    if text.contains('\0') {
+        return Err(DataFault::Nul);
+    }
+    // What it escapes, and how, is what RFC 8785 asks for.
+    serde_json::to_writer(out, text).map_err(|_| DataFault::NotJson)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -58,6 +97,23 @@ mod tests {
     fn keys_are_sorted_numbers_normalised_and_blanks_removed() {
         let text = r#"{ "b": 1.0, "a": [1e2, -0, "\u00e9"], "\u20ac": null }"#;
         assert_eq!(canonical(text).unwrap(), r#"{"a":[100,0,"é"],"b":1,"€":null}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_what_the_reference_writes(
+            texts in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..8),
+            wholes in proptest::collection::vec(-(1_i64 << 53)..=1 << 53, 0..4),
+            floats in proptest::collection::vec(-1e15..1e15, 0..4),
+        ) {
+            let no_nul = |text: String| text.replace('\0', "");
+            let texts: BTreeMap<_, _> = texts.into_iter().map(|(key, text)| (no_nul(key), no_nul(text))).collect();
+            let value = json!({ "\u{fb01}": texts, "\u{1f600}": wholes, "a": floats, "": [null, true, {}] });
+            prop_assert_eq!(
+                canonical(&value.to_string()).unwrap(),
+                serde_json_canonicalizer::to_string(&value).unwrap()
+            );
+        }
     }
 
     #[test]
