@@ -30,6 +30,21 @@ ALTER TABLE es.event ALTER COLUMN data TYPE json USING data::text::json;
 DROP FUNCTION es.append_batch;
 DROP FUNCTION es.merkle_root;
 
+-- chain = SHA-256(previous chain || batch_no || first || last || recorded_at in µs since 1970 || root), numbers as 8
+-- bytes, most significant first; before the first batch the chain is 32 zero bytes. (PostgreSQL expands it in place.)
+CREATE FUNCTION es.next_chain(
+    previous       bytea,
+    batch_no       bigint,
+    first_position bigint,
+    last_position  bigint,
+    recorded_at    timestamptz,
+    root           bytea
+) RETURNS bytea
+LANGUAGE sql STABLE AS $$
+    SELECT sha256(previous || int8send(batch_no) || int8send(first_position) || int8send(last_position)
+                  || int8send((extract(epoch FROM recorded_at) * 1000000)::bigint) || root)
+$$;
+
 -- Writes a batch of appends, all or none: if one of them cannot be written, it says so of each of those and writes
 -- nothing, and the caller sends the others again. Arrays of one prefix run in parallel:
 --   append_*  one element an append
@@ -123,11 +138,7 @@ BEGIN
     next.first_position := head.last_position + 1;
     next.last_position := head.last_position + events;
     next.recorded_at := greatest(clock_timestamp(), head.recorded_at + interval '1 microsecond');
-    -- chain = SHA-256(previous chain || batch_no || first || last || recorded_at in µs since 1970 || root),
-    -- numbers as 8 bytes, most significant first; before the first batch the chain is 32 zero bytes.
-    next.chain := sha256(head.chain || int8send(next.batch_no) || int8send(next.first_position)
-                         || int8send(next.last_position)
-                         || int8send((extract(epoch FROM next.recorded_at) * 1000000)::bigint) || root);
+    next.chain := es.next_chain(head.chain, next.batch_no, next.first_position, next.last_position, next.recorded_at, root);
 
     -- Maintenance adds partitions ahead of need; this is for the day it could not.
     WHILE next.last_position >= room LOOP
@@ -178,5 +189,96 @@ BEGIN
     VALUES (next.batch_no, next.first_position, next.last_position, next.recorded_at, root, next.chain);
 
     RETURN NEXT (0, 0::smallint, next.first_position, events, next.recorded_at, NULL, NULL)::es.outcome;
+END
+$$;
+
+-- The same for a batch that is one append with one event and no guard, as on a log with one writer: plain values need
+-- no plans over sets, whose start is most of such a batch's time.
+CREATE FUNCTION es.append_one(
+    event_command     uuid,
+    event_call        uuid,
+    event_stream      uuid,
+    event_category    smallint,
+    event_owner       uuid,
+    event_correlation uuid,
+    event_causation   bigint,
+    event_expected    bigint,
+    event_close       boolean,
+    event_schema      smallint,
+    event_type        text,
+    event_key         uuid,
+    event_hash        bytea,
+    event_sealed_hash bytea,
+    event_data        text,
+    event_sealed      bytea
+) RETURNS SETOF es.outcome
+LANGUAGE plpgsql AS $$
+DECLARE
+    head     es.batch;
+    next     es.batch;
+    room     bigint;
+    known    es.command;
+    found    es.stream;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'es.append_one runs under READ COMMITTED only' USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    PERFORM pg_advisory_xact_lock(7310034170);
+
+    SELECT coalesce(b.batch_no, 0), coalesce(b.last_position, 0), coalesce(b.recorded_at, '-infinity'),
+           coalesce(b.chain, decode(repeat('00', 32), 'hex')), p.end_position,
+           c.call_id, c.first_position, c.events, c.recorded_at, coalesce(s.version, 0), s.category, s.status
+    INTO head.batch_no, head.last_position, head.recorded_at, head.chain, room,
+         known.call_id, known.first_position, known.events, known.recorded_at, found.version, found.category, found.status
+    FROM (SELECT end_position FROM es.partition ORDER BY partition_no DESC LIMIT 1) AS p
+    LEFT JOIN (SELECT * FROM es.batch ORDER BY batch_no DESC LIMIT 1) AS b ON true
+    LEFT JOIN es.command AS c ON c.command_id = event_command
+    LEFT JOIN (SELECT * FROM es.stream WHERE stream_id = event_stream ORDER BY version DESC LIMIT 1) AS s ON true;
+
+    IF known.call_id IS NOT NULL THEN
+        RETURN NEXT (1, (known.call_id <> event_call)::integer, known.first_position, known.events, known.recorded_at, NULL, NULL)::es.outcome;
+        RETURN;
+    ELSIF found.version <> event_expected OR found.status = 1 OR found.category <> event_category THEN
+        RETURN NEXT (1, CASE WHEN found.category <> event_category THEN 3 WHEN found.status = 1 THEN 2 ELSE 4 END,
+                     NULL, NULL, NULL, event_stream, found.version)::es.outcome;
+        RETURN;
+    END IF;
+
+    next.batch_no := head.batch_no + 1;
+    next.last_position := head.last_position + 1;
+    next.recorded_at := greatest(clock_timestamp(), head.recorded_at + interval '1 microsecond');
+    next.chain := es.next_chain(head.chain, next.batch_no, next.last_position, next.last_position, next.recorded_at, event_hash);
+    IF next.last_position >= room THEN
+        PERFORM es.add_partition();
+    END IF;
+
+    IF event_expected = 0 THEN
+        INSERT INTO es.stream (stream_id, version, first_position, last_position, owner_id, category, status)
+        VALUES (event_stream, 1, next.last_position, next.last_position, event_owner, event_category, event_close::integer);
+    END IF;
+    IF event_close THEN
+        DELETE FROM es.open_stream WHERE category = event_category AND stream_id = event_stream;
+    ELSIF event_expected = 0 THEN
+        INSERT INTO es.open_stream (category, stream_id) VALUES (event_category, event_stream);
+    END IF;
+
+    WITH moved AS (
+        UPDATE es.stream
+        SET version = event_expected + 1, last_position = next.last_position, owner_id = event_owner, status = event_close::integer
+        WHERE stream_id = event_stream AND version = event_expected AND event_expected > 0
+    ), commands AS (
+        INSERT INTO es.command (command_id, first_position, recorded_at, events, call_id)
+        VALUES (event_command, next.last_position, next.recorded_at, 1, event_call)
+    ), events AS (
+        INSERT INTO es.event (position, version, recorded_at, causation_position, stream_id, command_id, correlation_id,
+                              owner_id, key_id, command_index, category, schema_version, type, hash, sealed_hash, data, sealed)
+        VALUES (next.last_position, event_expected + 1, next.recorded_at, event_causation, event_stream, event_command,
+                event_correlation, event_owner, event_key, 0, event_category, event_schema, event_type, event_hash,
+                event_sealed_hash, event_data::json, event_sealed)
+    )
+    INSERT INTO es.batch (batch_no, first_position, last_position, recorded_at, root, chain)
+    VALUES (next.batch_no, next.last_position, next.last_position, next.recorded_at, event_hash, next.chain);
+
+    RETURN NEXT (0, 0::smallint, next.last_position, 1, next.recorded_at, NULL, NULL)::es.outcome;
 END
 $$;

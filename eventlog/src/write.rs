@@ -1,4 +1,5 @@
-//! Sends batches to `es.append_batch` over a connection of its own: binds, resends, bisects.
+//! Sends batches to `es.append_batch`, the smallest to `es.append_one`, over a connection of its own: binds, resends,
+//! bisects.
 //!
 //! A batch is one statement, one round trip and one commit, durable before it is answered. After a lost
 //! connection the same batch is sent again: `es.command` knows which of its calls the first try has written.
@@ -11,9 +12,13 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{Position, StreamId, Version, encode::Encoded};
 
+mod answer;
 mod columns;
+mod one;
 
-use columns::{Answer, Columns};
+use answer::Answer;
+use columns::Columns;
+use one::One;
 
 /// How long a batch is sent again and again before its appends are answered `Unavailable`: longer than a
 /// PostgreSQL restart on a small log, shorter than callers' patience.
@@ -50,6 +55,25 @@ pub(crate) enum Verdict {
 
 /// Appends that are sent together, with their places in the batch.
 type Part<'a> = Vec<(usize, &'a Encoded)>;
+
+/// What is sent.
+enum Call<'a> {
+    One(One<'a>),
+    Batch(Box<Columns<'a>>),
+}
+
+impl<'a> Call<'a> {
+    fn of(part: &[(usize, &'a Encoded)]) -> Self {
+        let one = match part {
+            [(_, append)] => One::of(append),
+            _ => None,
+        };
+        one.map_or_else(
+            || Self::Batch(Box::new(Columns::of(part.iter().map(|(_, append)| *append)))),
+            Self::One,
+        )
+    }
+}
 
 /// The one connection that appends.
 pub(crate) struct Writer {
@@ -113,11 +137,11 @@ impl Writer {
     }
 
     async fn send(&mut self, part: &[(usize, &Encoded)]) -> Result<Answer, sqlx::Error> {
-        let columns = Columns::of(part.iter().map(|(_, append)| *append));
+        let call = Call::of(part);
         let give_up = Instant::now() + RESEND_FOR;
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match timeout(ANSWER_WITHIN, self.call(&columns)).await {
+            let error = match timeout(ANSWER_WITHIN, self.call(&call)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => error,
                 Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
@@ -135,12 +159,15 @@ impl Writer {
         }
     }
 
-    async fn call(&mut self, columns: &Columns<'_>) -> Result<Answer, sqlx::Error> {
+    async fn call(&mut self, call: &Call<'_>) -> Result<Answer, sqlx::Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(connect(&self.pool).await?),
         };
-        columns.append_batch(connection).await
+        match call {
+            Call::One(one) => one.append(connection).await,
+            Call::Batch(columns) => columns.append_batch(connection).await,
+        }
     }
 
     /// Says goodbye to the server.

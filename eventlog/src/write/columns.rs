@@ -1,79 +1,14 @@
-//! The arguments and the rows of `es.append_batch`: a batch turned into arrays that run in parallel.
-
-use std::{cmp::Reverse, collections::BTreeMap};
+//! The arguments of `es.append_batch`: a batch turned into arrays that run in parallel.
 
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Verdict;
+use super::answer::{Answer, Outcome};
 use crate::{
-    OwnerId, Position, StreamId, Version,
+    OwnerId, Position,
     codec::{Hash, MerkleTree},
     encode::{Encoded, EncodedEvent, Slot},
 };
-
-/// A row the function answers with; see `es.outcome`.
-#[derive(Debug)]
-struct Outcome {
-    append: i32,
-    code: i16,
-    first_position: Option<i64>,
-    events: Option<i32>,
-    recorded_at: Option<OffsetDateTime>,
-    stream_id: Option<Uuid>,
-    version: Option<i64>,
-}
-
-impl Outcome {
-    /// None if the row is not one the function makes.
-    fn verdict(self) -> Option<Verdict> {
-        let stream = self.stream_id.map(StreamId::from_uuid);
-        match self.code {
-            0 => Some(Verdict::Written {
-                first: Position::new(self.first_position?),
-                recorded_at: self.recorded_at?,
-            }),
-            1 => Some(Verdict::Known {
-                first: Position::new(self.first_position?),
-                last: Position::new(self.first_position? + i64::from(self.events?) - 1),
-                recorded_at: self.recorded_at?,
-            }),
-            2 => Some(Verdict::Closed(stream?)),
-            3 => Some(Verdict::OtherCategory(stream?)),
-            4 => Some(Verdict::Conflict { stream: stream?, actual: Version::new(self.version?) }),
-            _ => None,
-        }
-    }
-}
-
-/// What became of a batch.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// All of it is written, from this position on.
-    Written { first: Position, recorded_at: OffsetDateTime },
-    /// Nothing of it is, because of these appends, numbered from 1.
-    Settled(BTreeMap<i32, Verdict>),
-}
-
-impl Answer {
-    /// None if these are not rows the function makes. Of several for one append the lowest counts: a known command is
-    /// known, however its streams have moved since.
-    fn of(mut outcomes: Vec<Outcome>, appends: i32) -> Option<Self> {
-        outcomes.sort_by_key(|outcome| (outcome.append, Reverse(outcome.code)));
-        let settled: BTreeMap<_, _> = outcomes
-            .into_iter()
-            .map(|outcome| Some((outcome.append, outcome.verdict()?)))
-            .collect::<Option<_>>()?;
-        match settled.first_key_value()? {
-            (0, Verdict::Written { first, recorded_at }) => {
-                Some(Self::Written { first: *first, recorded_at: *recorded_at })
-            }
-            (1.., _) if *settled.last_key_value()?.0 <= appends => Some(Self::Settled(settled)),
-            (_, _) => None,
-        }
-    }
-}
 
 /// The arguments of `es.append_batch`, named as there.
 #[derive(Default)]
@@ -198,7 +133,6 @@ impl<'a> Columns<'a> {
         .fetch_all(connection)
         .await?;
         Answer::of(outcomes, count(self.append_command.len()))
-            .ok_or_else(|| sqlx::Error::Protocol("es.append_batch did not answer for every append".into()))
     }
 }
 

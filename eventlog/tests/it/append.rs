@@ -293,12 +293,16 @@ async fn a_log_that_is_stopping_writes_what_is_queued_and_refuses_the_rest() {
 #[tokio::test]
 async fn the_database_refuses_to_append_under_any_other_isolation() {
     let world = World::new().await;
-    for isolation in ["REPEATABLE READ", "SERIALIZABLE"] {
+    let calls = [("append_batch", 26), ("append_one", 16)];
+    for (isolation, (function, arguments)) in ["REPEATABLE READ", "SERIALIZABLE"]
+        .into_iter()
+        .flat_map(|isolation| calls.map(|call| (isolation, call)))
+    {
         let mut transaction = world.pool().begin().await.unwrap();
         let set = sqlx::AssertSqlSafe(format!("SET TRANSACTION ISOLATION LEVEL {isolation}"));
         sqlx::query(set).execute(&mut *transaction).await.unwrap();
-        let arguments = ["'{}'"; 26].join(", ");
-        let call = sqlx::AssertSqlSafe(format!("SELECT * FROM es.append_batch({arguments})"));
+        let arguments = vec!["NULL"; arguments].join(", ");
+        let call = sqlx::AssertSqlSafe(format!("SELECT * FROM es.{function}({arguments})"));
         let refused = sqlx::query(call).execute(&mut *transaction).await.unwrap_err();
         assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "25000");
     }
