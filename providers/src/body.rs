@@ -39,6 +39,15 @@ impl ChatRequest {
         self.params.top_p.filter(|_| self.model.sampling).map(TopP::get)
     }
 
+    /// What the vendor calls the shape that is nearest to the one the user wants; each offer is (width, height, name).
+    pub(crate) fn nearest_shape<'a>(&self, offers: &[(u32, u32, &'a str)]) -> Option<&'a str> {
+        let size = self.params.picture_size?;
+        let shape = |width: u32, height: u32| (f64::from(width) / f64::from(height)).ln();
+        let wanted = shape(size.width(), size.height());
+        let distance = |offer: &(u32, u32, &str)| (shape(offer.0, offer.1) - wanted).abs();
+        offers.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).map(|offer| offer.2)
+    }
+
     /// Whether the model is to search: the user wants it and it can.
     pub(crate) fn searches(&self) -> bool {
         self.web_search && self.model.can(Capability::Search)

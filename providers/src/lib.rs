@@ -54,7 +54,7 @@ pub use key::{ApiKey, KeyError, KeyOwner};
 pub use meters::describe_metrics;
 pub use provider::{Provider, UploadedFile, Uploading};
 pub use registry::{Providers, Settings, SettingsError};
-pub use request::{ChatRequest, PictureSize, SignedThinking, Turn, UserLocation};
+pub use request::{ChatRequest, SignedThinking, Turn, UserLocation};
 pub use retry::{Jitter, RetryPolicy};
 pub use title::{title_of, title_request};
 pub use usage::sum_usage;

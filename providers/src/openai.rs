@@ -72,7 +72,7 @@ fn picture_body(request: &ChatRequest, prompt: &str, streams: bool) -> Value {
     body.put("model", Some(model));
     body.put("prompt", Some(prompt));
     body.put("n", Some(1));
-    body.put("size", request.picture_size.and_then(|size| size.nearest(sizes)));
+    body.put("size", request.nearest_shape(sizes));
     if streams {
         body.put("stream", Some(true));
         body.put("partial_images", Some(1));

@@ -16,7 +16,8 @@ pub struct ChatRequest {
     pub system: Option<String>,
     /// The conversation, oldest first, ending with the user message to answer. Cut it with [`crate::fit`].
     pub history: Vec<Turn>,
-    /// Sampling and length; absent means the vendor's default.
+    /// Sampling, length, and the size of a picture, of which the vendor's nearest is taken; absent means the vendor's
+    /// default. Whether to think and to search stands below.
     pub params: Params,
     /// Whether the user wants to see the model think.
     pub thinking: bool,
@@ -24,8 +25,6 @@ pub struct ChatRequest {
     pub web_search: bool,
     /// Where the user is, for web search.
     pub user_location: Option<UserLocation>,
-    /// How large a picture is to be; the vendor's nearest is taken. Only for a model that makes pictures.
-    pub picture_size: Option<PictureSize>,
     /// The key. None is sent without one, as a proxy that holds the keys itself wants it.
     pub key: Option<ApiKey>,
     /// Whose key it is.
@@ -73,25 +72,6 @@ impl Turn {
         match self {
             Self::User { text, .. } | Self::Assistant { text, .. } => text,
         }
-    }
-}
-
-/// A picture's size in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PictureSize {
-    /// Above 0.
-    pub width: u32,
-    /// Above 0.
-    pub height: u32,
-}
-
-impl PictureSize {
-    /// The one of `offers` whose shape is nearest; each offer is (width, height, what the vendor calls it).
-    pub(crate) fn nearest<'a>(self, offers: &[(u32, u32, &'a str)]) -> Option<&'a str> {
-        let shape = |width: u32, height: u32| (f64::from(width.max(1)) / f64::from(height.max(1))).ln();
-        let wanted = shape(self.width, self.height);
-        let distance = |offer: &(u32, u32, &str)| (shape(offer.0, offer.1) - wanted).abs();
-        offers.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).map(|offer| offer.2)
     }
 }
 

@@ -35,7 +35,6 @@ pub fn title_request(
         thinking: false,
         web_search: false,
         user_location: None,
-        picture_size: None,
         key,
         key_owner,
     }

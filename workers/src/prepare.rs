@@ -143,7 +143,6 @@ impl Worker {
             thinking,
             web_search,
             user_location: self.user_location(asked, model).await,
-            picture_size: None,
             key: self.key(request, &whom).await?,
             key_owner: match (whom.key_source, request.owner) {
                 (KeySource::Own { .. }, Some(owner)) => KeyOwner::User(owner),

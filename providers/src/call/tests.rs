@@ -54,7 +54,6 @@ fn start(attempts: Vec<Items>, rules: &Rules, cancel: &CancellationToken) -> Cal
         thinking: false,
         web_search: false,
         user_location: None,
-        picture_size: None,
         key: None,
         key_owner: KeyOwner::Server,
     };

@@ -16,7 +16,7 @@ const SHAPES: [(u32, u32, &str); 5] =
 pub(super) fn body(request: &ChatRequest) -> Result<Value, ProviderError> {
     let mut parameters = Map::new();
     parameters.put("sampleCount", Some(1));
-    parameters.put("aspectRatio", request.picture_size.and_then(|size| size.nearest(&SHAPES)));
+    parameters.put("aspectRatio", request.nearest_shape(&SHAPES));
     Ok(json!({ "instances": [{ "prompt": prompt(request)? }], "parameters": parameters }))
 }
 

@@ -97,7 +97,6 @@ pub fn request(of: &str, model: &str, history: Vec<Turn>) -> ChatRequest {
         thinking: true,
         web_search: false,
         user_location: None,
-        picture_size: None,
         key: Some(ApiKey::parse(&KEY.into()).unwrap()),
         key_owner: KeyOwner::Server,
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use slipstream_domain::PictureSize;
 use slipstream_domain::{ErrorClass, FinishReason};
-use slipstream_providers::PictureSize;
 use slipstream_testkit::replay::{Cut, Outcome, RecordedRequest, ReplayOptions, ReplayServer};
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,7 @@ async fn a_prompt_becomes_a_picture_with_every_model_that_makes_them() {
     for vendor in vendors() {
         for picture in vendor.pictures() {
             let mut asked = request(vendor.name, picture.model, vec![user("a red square")]);
-            asked.picture_size = Some(PictureSize { width: 1920, height: 1080 });
+            asked.params.picture_size = PictureSize::parse(1920, 1080).ok();
             let call = providers(&server, 0).call(&provider(vendor.name), asked, CancellationToken::new());
             let got = Assembled::of(call.deltas).await;
             let name = picture.model;

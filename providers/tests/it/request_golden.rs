@@ -4,10 +4,8 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use slipstream_domain::{MaxTokens, Params, Temperature, TopP};
-use slipstream_providers::{
-    Attachment, ChatRequest, PictureSize, SignedThinking, Source, Turn, UserLocation,
-};
+use slipstream_domain::{MaxTokens, Params, PictureSize, Temperature, TopP};
+use slipstream_providers::{Attachment, ChatRequest, SignedThinking, Source, Turn, UserLocation};
 use slipstream_testkit::replay::{ReplayOptions, ReplayServer};
 use tokio_util::sync::CancellationToken;
 
@@ -166,7 +164,7 @@ async fn a_picture_is_asked_for_in_the_shape_that_is_nearest() {
         for picture in vendor.pictures() {
             let server = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
             let mut asked = request(vendor.name, picture.model, vec![user("a red square")]);
-            asked.picture_size = Some(PictureSize { width: 1920, height: 1080 });
+            asked.params.picture_size = PictureSize::parse(1920, 1080).ok();
             let call = providers(&server, 0).call(&provider(vendor.name), asked, CancellationToken::new());
             Assembled::of(call.deltas).await;
             check(vendor.name, picture.model, &server.requests()[0].json());

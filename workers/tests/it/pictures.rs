@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use slipstream_commands::cancel_generation;
-use slipstream_domain::{AttachmentId, Part, Seq, TerminalStatus};
+use slipstream_commands::{Place, cancel_generation, request_picture};
+use slipstream_domain::{AttachmentId, ModelId, Part, PictureSize, Seq, TerminalStatus};
 use slipstream_providers::Delta;
 use slipstream_testkit::Line;
 use uuid::Uuid;
@@ -50,6 +50,33 @@ async fn a_picture_alone_is_an_answer() {
     let posted = world.hello().await;
     let ended = world.ended(posted.generation_id).await;
     assert_eq!((ended.status, ended.terminal.final_seq), (TerminalStatus::Completed, Seq(1)));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_picture_that_was_asked_for_is_made_by_a_model_that_makes_some() {
+    let (world, gallery) = world(vec![picture(), stop()]).await;
+    world.worker();
+    gallery.open.notify_one();
+    let new = Place::New(world.app.new_conversation_id());
+    let mut request = world.request(new, "openai", "a red disc");
+    request.model = ModelId::parse("gpt-image-1").unwrap();
+    request.params.picture_size = PictureSize::parse(1024, 768).ok();
+    let posted = request_picture(&world.app, request.clone()).await.unwrap();
+    world.publish(&posted).await;
+    assert_eq!(world.ended(posted.generation_id).await.status, TerminalStatus::Completed);
+    let asked = world.provider.requests().pop().unwrap();
+    assert_eq!(
+        (asked.model.id.as_str(), asked.params.picture_size),
+        ("gpt-image-1", PictureSize::parse(1024, 768).ok())
+    );
+
+    request.conversation = Place::New(world.app.new_conversation_id());
+    request.generation_id = world.app.new_generation_id();
+    request.model = ModelId::parse("gpt-5-nano").unwrap();
+    let posted = request_picture(&world.app, request).await.unwrap();
+    world.publish(&posted).await;
+    assert_eq!(world.ended(posted.generation_id).await.class(), "invalid_request");
     world.close().await;
 }
 
