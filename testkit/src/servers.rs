@@ -144,9 +144,7 @@ impl TestServer {
     fn start(kind: Kind, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let folder = tempfile::tempdir().expect("a folder for the server");
-        // Free a moment ago. The system gives out another to the next who asks.
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
+        let port = free_port();
         let mut server = Self { kind, arguments, port, folder, process: None };
         server.restart();
         server
@@ -187,6 +185,18 @@ impl Drop for TestServer {
             // It may have ended by itself; the folder goes either way.
             drop(process.kill());
             drop(process.wait());
+        }
+    }
+}
+
+/// A port of this machine that nobody listens on: below those that connections are given, lest one of them has it while its
+/// server is away.
+#[must_use]
+pub fn free_port() -> u16 {
+    loop {
+        let port = rand::random_range(20_000..30_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
     }
 }

@@ -14,6 +14,8 @@ mod node;
 mod site;
 mod tally;
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ use crate::tally::{Count, Table, Tally};
 
 /// How long the load goes on before something happens, at least, and after it is mended.
 const CALM: Duration = Duration::from_secs(2);
-/// What is printed of what is wrong; the rest is more of the same.
+/// How much is printed of what is wrong with an episode; the rest is more of the same.
 const WORDS: usize = 5;
 
 /// What is to be lived through.
@@ -71,7 +73,7 @@ async fn live(plan: &Plan) -> Result<Table> {
             let tally = episode(&mut site, *fault, round, plan.clients, seed).await;
             let (took, wrong) = (begin.elapsed().as_secs(), tally.wrong.len());
             eprintln!("round {round}, {fault}: {} replies, {wrong} wrong, {took} s", tally.replies);
-            tally.wrong.iter().take(WORDS).for_each(|what| eprintln!("  {what}"));
+            tell(&logs, &tally.wrong)?;
             clean &= tally.wrong.is_empty();
             table.add(*fault, tally);
         }
@@ -79,10 +81,22 @@ async fn live(plan: &Plan) -> Result<Table> {
         if clean {
             std::fs::remove_dir_all(&logs)?;
         } else {
-            eprintln!("what the processes said is in {}", logs.display());
+            eprintln!("what the processes said, and the clients saw, is in {}", logs.display());
         }
     }
     Ok(table)
+}
+
+/// Says what is wrong in short; all of it goes beside what the processes say.
+fn tell(logs: &Path, wrong: &[String]) -> Result<()> {
+    let mut file = File::options().create(true).append(true).open(logs.join("clients.log"))?;
+    for (number, what) in wrong.iter().enumerate() {
+        writeln!(file, "{what}\n")?;
+        if number < WORDS {
+            eprintln!("  {}", what.lines().next().unwrap_or_default());
+        }
+    }
+    Ok(())
 }
 
 /// Load, in the middle of it a fault, and a look at everybody.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use slipstream_testkit::http_get;
+use slipstream_testkit::servers::free_port;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -51,12 +52,11 @@ impl fmt::Display for Role {
 
 impl Node {
     /// The `number`th of its role, not started yet.
-    pub(crate) fn new(role: Role, number: usize, settings: &Settings, logs: &Path) -> Result<Self> {
+    pub(crate) fn new(role: Role, number: usize, settings: &Settings, logs: &Path) -> Self {
         let name = format!("{role}-{number}");
         let log = logs.join(&name).with_extension("log");
-        // Free a moment ago; the system gives out another to the next who asks.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        Ok(Self { role, address, name, settings: settings.clone(), log, process: None })
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        Self { role, address, name, settings: settings.clone(), log, process: None }
     }
 
     pub(crate) fn start(&mut self) -> Result<()> {

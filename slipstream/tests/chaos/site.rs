@@ -54,7 +54,7 @@ impl Site {
         let mut nodes = Vec::new();
         for role in [Role::Projector, Role::Worker, Role::Gateway] {
             for number in 1..=EACH {
-                nodes.push(Node::new(role, number, &settings, logs)?);
+                nodes.push(Node::new(role, number, &settings, logs));
             }
         }
         let mut site = Self { redis, nats, postgres, folder, settings, nodes, logs: logs.to_owned() };
