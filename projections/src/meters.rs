@@ -11,6 +11,8 @@ use crate::followed::timestamp;
 
 /// How often it is looked how far they are: as often as Prometheus usually asks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The same while there is none: they begin with the process.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Says what every metric of the projections means.
 pub fn describe_metrics() {
@@ -60,21 +62,28 @@ pub(crate) fn parked(projection: &'static str) {
 /// stands still is seen too, and one of another process.
 pub async fn watch_lag(log: EventLog, now: impl Fn() -> Timestamp + Send, drain: CancellationToken) {
     loop {
-        if let Err(error) = look(&log, now()).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "it cannot be seen how far projections are"
-            );
-        }
-        if drain.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
+        let pause = match look(&log, now()).await {
+            Ok(0) => LOOK_AGAIN,
+            Ok(_) => LOOK_EVERY,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "it cannot be seen how far projections are"
+                );
+                LOOK_EVERY
+            }
+        };
+        if drain.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return;
         }
     }
 }
 
-async fn look(log: &EventLog, now: Timestamp) -> Result<(), FeedError> {
+/// Answers how many there are.
+async fn look(log: &EventLog, now: Timestamp) -> Result<usize, FeedError> {
     let head = log.head().await?.position;
     let projectors = log.projectors().await?;
+    let count = projectors.len();
     for status in projectors.into_iter().filter(|status| status.state != ProjectorState::Retired) {
         let behind = head.get().saturating_sub(status.position.get());
         let waits = if behind > 0 { age_after(log, status.position, now).await? } else { Duration::ZERO };
@@ -89,7 +98,7 @@ async fn look(log: &EventLog, now: Timestamp) -> Result<(), FeedError> {
         set("slipstream_projection_parked", status.parked);
         gauge!("slipstream_projection_lag_seconds", &labels).set(waits.as_secs_f64());
     }
-    Ok(())
+    Ok(count)
 }
 
 /// How old the event after `position` is.

@@ -53,10 +53,11 @@ impl V1Client {
         };
         if kind == "ack"
             || kind == "typing"
+            || kind.starts_with("image_gen_")
             || kind.starts_with("conversation:") && frame["version"].is_null()
         {
             // An ack is no version that is known: the events before it may still be on their way. News of the list of
-            // conversations has none.
+            // conversations, and of a picture on its way, have none.
             self.others.push(frame.clone());
             return Ok(None);
         }

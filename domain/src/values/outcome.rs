@@ -187,7 +187,8 @@ pub enum KeySource {
     },
     /// The operator's key.
     Server,
-    /// None: simulated and compatible providers, and a provider without any key (answered by the simulated one).
+    /// None: the simulated provider, compatible ones that need no key, and a provider without any (answered by the simulated
+    /// one).
     None,
 }
 

@@ -23,7 +23,7 @@ pub enum ErrorCode {
     Conflict,
     /// A reply is being made.
     Busy,
-    /// Too much at once.
+    /// Too much at once, or within a day.
     RateLimited,
     /// Not for now, or not by this server.
     Unavailable,

@@ -374,6 +374,55 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_is_told_of_from_its_request_to_its_end() {
+        let (conversation_id, user_id) =
+            (ConversationId::from_uuid(Uuid::nil()), UserId::from_uuid(Uuid::nil()));
+        let task_id = GenerationId::from_uuid(Uuid::from_u128(2));
+        golden(
+            &ServerFrame::PictureProgress(PictureProgress {
+                conversation_id,
+                user_id,
+                task_id,
+                stage: "queued".into(),
+                progress: 0,
+            }),
+            &json!({
+                "type": "image_gen_progress", "conversationId": Uuid::nil(), "userId": Uuid::nil(),
+                "taskId": Uuid::from_u128(2), "stage": "queued", "progress": 0,
+            }),
+        );
+        golden(
+            &ServerFrame::PictureMade(PictureMade {
+                conversation_id,
+                user_id,
+                task_id,
+                message_id: MessageId::from_uuid(Uuid::from_u128(3)),
+                attachment_id: AttachmentId::from_uuid(Uuid::from_u128(4)),
+                image_url: Some("https://files.example.com/4".into()),
+            }),
+            &json!({
+                "type": "image_gen_response", "conversationId": Uuid::nil(), "userId": Uuid::nil(),
+                "taskId": Uuid::from_u128(2), "messageId": Uuid::from_u128(3), "attachmentId": Uuid::from_u128(4),
+                "imageUrl": "https://files.example.com/4",
+            }),
+        );
+        golden(
+            &ServerFrame::PictureError(PictureError {
+                conversation_id: None,
+                user_id,
+                task_id: None,
+                error: "wait".into(),
+                code: "rate_limited".into(),
+                retry_after_ms: Some(5),
+            }),
+            &json!({
+                "type": "image_gen_error", "userId": Uuid::nil(), "error": "wait", "code": "rate_limited",
+                "retryAfterMs": 5,
+            }),
+        );
+    }
+
+    #[test]
     fn ends_say_done_and_absent_fields_are_omitted() {
         golden(
             &ServerFrame::ChatResponse(ChatResponse {

@@ -22,8 +22,8 @@ fn tokens(input: u64, output: u64, source: UsageSource) -> TokenUsage {
     TokenUsage { input, cached_input: 1, output, reasoning: 2, total: input + output, source }
 }
 
-fn cost(micro_usd: u64) -> Option<Cost> {
-    Some(Cost { micro_usd, catalogue_version: "2026-11".into() })
+fn cost(micro_usd: u64) -> Cost {
+    Cost { micro_usd, catalogue_version: "2026-11".into() }
 }
 
 impl World {
@@ -47,7 +47,7 @@ impl World {
     }
 
     async fn titled(&self, user: UserId, id: ConversationId, usage: Option<TokenUsage>) {
-        let suggested = SuggestedTitle { title: Title::parse("Better").unwrap(), usage, cost: cost(7) };
+        let suggested = SuggestedTitle { title: Title::parse("Better").unwrap(), usage, cost: Some(cost(7)) };
         assert!(suggest_title(&self.app, user, id, suggested).await.unwrap());
     }
 }
@@ -59,7 +59,7 @@ async fn a_day_sums_what_a_users_replies_and_titles_took_of_each_model() {
     let first = world.say(ann, world.new_chat(), "one").await;
     let id = first.conversation_id;
     let counted = Some(tokens(10, 5, UsageSource::Provider));
-    world.took(first.generation_id, TerminalStatus::Completed, counted, cost(100)).await;
+    world.took(first.generation_id, TerminalStatus::Completed, counted, Some(cost(100))).await;
     // In a page of its own, then together with more.
     world.settled(id).await;
     world.titled(ann, id, Some(tokens(3, 1, UsageSource::Provider))).await;
@@ -73,7 +73,7 @@ async fn a_day_sums_what_a_users_replies_and_titles_took_of_each_model() {
     let mut other = says(bob, world.new_chat(), "hello");
     other.provider = ProviderId::parse("openai").unwrap();
     let other = post_message(&world.app, other).await.unwrap();
-    world.took(other.generation_id, TerminalStatus::Completed, counted, cost(1)).await;
+    world.took(other.generation_id, TerminalStatus::Completed, counted, Some(cost(1))).await;
     world.settled(other.conversation_id).await;
 
     let [of_ann] = world.usage(ann).await.try_into().unwrap();
