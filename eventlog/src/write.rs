@@ -102,33 +102,28 @@ impl Writer {
                     }
                 }
                 Ok(Answer::Settled(mut settled)) => {
-                    let others = part.into_iter().zip(1..).filter_map(|((place, append), number)| {
-                        let Some(verdict) = settled.remove(&number) else { return Some((place, append)) };
-                        verdicts.insert(place, verdict);
-                        None
-                    });
-                    let others: Vec<_> = others.collect();
+                    let mut others = Vec::new();
+                    for ((place, append), number) in part.into_iter().zip(1..) {
+                        if let Some(verdict) = settled.remove(&number) {
+                            verdicts.insert(place, verdict);
+                        } else {
+                            others.push((place, append));
+                        }
+                    }
                     if !others.is_empty() {
                         parts.push(others);
                     }
                 }
-                Err(error) => match (refused_data(&error), part.len()) {
-                    (Some(sqlstate), 1) => {
-                        verdicts.extend(
-                            part.iter()
-                                .map(|(place, _)| (*place, Verdict::Refused { sqlstate: sqlstate.clone() })),
-                        );
-                    }
-                    (Some(_), length) => {
-                        let later = part.split_off(length / 2);
+                Err(error) => match refused_data(&error) {
+                    Some(_) if part.len() > 1 => {
+                        let later = part.split_off(part.len() / 2);
                         parts.extend([later, part]);
                     }
-                    (None, appends) => {
-                        tracing::warn!(error = &error as &dyn std::error::Error, appends, "batch failed");
-                        let error = Arc::new(error);
-                        verdicts.extend(
-                            part.iter().map(|(place, _)| (*place, Verdict::Failed(Arc::clone(&error)))),
-                        );
+                    Some(sqlstate) => answer_all(&part, &Verdict::Refused { sqlstate }, &mut verdicts),
+                    None => {
+                        let (error, appends) = (Arc::new(error), part.len());
+                        tracing::warn!(error = &*error as &dyn std::error::Error, appends, "batch failed");
+                        answer_all(&part, &Verdict::Failed(error), &mut verdicts);
                     }
                 },
             }
@@ -177,6 +172,10 @@ impl Writer {
             drop(connection.close().await);
         }
     }
+}
+
+fn answer_all(part: &[(usize, &Encoded)], verdict: &Verdict, verdicts: &mut BTreeMap<usize, Verdict>) {
+    verdicts.extend(part.iter().map(|(place, _)| (*place, verdict.clone())));
 }
 
 /// The settings of the appending connection: commits are durable whatever the server's default is, and the
