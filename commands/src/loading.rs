@@ -25,7 +25,7 @@ pub(crate) async fn user(log: &EventLog, id: UserId) -> Result<Loaded<User>, Com
             user.evolve(&event, meta);
             true
         }
-        Event::Email(_) | Event::Conversation(_) | Event::Generation(_) => false,
+        Event::Email(_) | Event::Conversation(_) | Event::Generation(_) | Event::Attachment(_) => false,
     })
     .await
 }
@@ -36,7 +36,7 @@ pub(crate) async fn email(log: &EventLog, id: EmailId) -> Result<Loaded<EmailCla
             claim.evolve(&event);
             true
         }
-        Event::User(_) | Event::Conversation(_) | Event::Generation(_) => false,
+        Event::User(_) | Event::Conversation(_) | Event::Generation(_) | Event::Attachment(_) => false,
     })
     .await
 }
@@ -63,7 +63,7 @@ fn evolve_conversation(conversation: &mut Conversation, event: Event, meta: Meta
             conversation.evolve(&event, meta);
             true
         }
-        Event::User(_) | Event::Email(_) | Event::Generation(_) => false,
+        Event::User(_) | Event::Email(_) | Event::Generation(_) | Event::Attachment(_) => false,
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) async fn generation(log: &EventLog, id: GenerationId) -> Result<Loade
             generation.evolve(&event, meta);
             true
         }
-        Event::User(_) | Event::Email(_) | Event::Conversation(_) => false,
+        Event::User(_) | Event::Email(_) | Event::Conversation(_) | Event::Attachment(_) => false,
     })
     .await
 }

@@ -1,12 +1,21 @@
 //! The ports that use cases and their callers need. Each states its laws; `testkit::laws` checks every adapter.
 
+mod blob_store;
+mod blob_urls;
 mod clock;
+mod disposition;
 mod job_queue;
 mod key_vault;
 mod live_bus;
 mod pictures;
 
+pub use blob_store::{
+    Blob, BlobError, BlobMeta, BlobRead, BlobStore, ByteRange, ByteStream, Listed, SignedUrl,
+    UploadInstructions, WrongLength, exactly,
+};
+pub use blob_urls::{BlobUrls, Grant, UrlRefusal};
 pub use clock::{Clock, Ids};
+pub use disposition::Disposition;
 pub use job_queue::{Delivery, Job, JobQueue};
 pub use key_vault::KeyVault;
 pub use live_bus::{BusEvent, LiveBus, LiveMessage, Subject, Subscription};

@@ -1,12 +1,17 @@
 //! Events: what happened, in the past tense. Each has a clear half (`data`) and, where it holds personal data, a sealed
 //! half; the stored form of both is append-only (a new shape is a new schema version and an upcaster).
 
+mod attachment;
 mod codec;
 mod conversation;
 mod email;
 mod generation;
 mod user;
 
+pub use attachment::{
+    AttachmentContent, AttachmentDeleted, AttachmentEvent, AttachmentFailed, AttachmentLinked,
+    AttachmentPurged, AttachmentReady, AttachmentRequested, FailReason, ReadyContent, UploadStarted,
+};
 pub use codec::{DecodeError, EncodeError, Encoded, SealedJson};
 pub use conversation::{
     ConversationDeleted, ConversationEvent, ConversationSettingsChanged, ConversationStarted, LeafChosen,
@@ -45,6 +50,8 @@ pub enum Category {
     Conversation = 2,
     /// One attempt at a reply.
     Generation = 3,
+    /// A file.
+    Attachment = 4,
     /// An e-mail address.
     Email = 5,
 }
@@ -68,12 +75,19 @@ pub enum Event {
     Conversation(ConversationEvent),
     /// Of a generation's stream.
     Generation(GenerationEvent),
+    /// Of an attachment's stream.
+    Attachment(AttachmentEvent),
 }
 
 impl Event {
     /// Every event type with its current schema version.
-    pub const SCHEMAS: [&'static [(&'static str, u16)]; 4] =
-        [UserEvent::SCHEMAS, EmailEvent::SCHEMAS, ConversationEvent::SCHEMAS, GenerationEvent::SCHEMAS];
+    pub const SCHEMAS: [&'static [(&'static str, u16)]; 5] = [
+        UserEvent::SCHEMAS,
+        EmailEvent::SCHEMAS,
+        ConversationEvent::SCHEMAS,
+        GenerationEvent::SCHEMAS,
+        AttachmentEvent::SCHEMAS,
+    ];
 
     /// The stored form.
     ///
@@ -85,6 +99,7 @@ impl Event {
             Self::Email(event) => event.encode(),
             Self::Conversation(event) => event.encode(),
             Self::Generation(event) => event.encode(),
+            Self::Attachment(event) => event.encode(),
         }
     }
 
@@ -101,6 +116,9 @@ impl Event {
         });
         found = found.or_else(|| {
             GenerationEvent::decode(event_type, data, sealed).map(|event| event.map(Self::Generation))
+        });
+        found = found.or_else(|| {
+            AttachmentEvent::decode(event_type, data, sealed).map(|event| event.map(Self::Attachment))
         });
         found.unwrap_or_else(|| Err(DecodeError::UnknownType(event_type.to_owned())))
     }
@@ -127,5 +145,11 @@ impl From<ConversationEvent> for Event {
 impl From<GenerationEvent> for Event {
     fn from(event: GenerationEvent) -> Self {
         Self::Generation(event)
+    }
+}
+
+impl From<AttachmentEvent> for Event {
+    fn from(event: AttachmentEvent) -> Self {
+        Self::Attachment(event)
     }
 }

@@ -2,11 +2,13 @@
 //! law is broken.
 #![allow(clippy::expect_used, clippy::panic)] // a broken law is a failed test
 
+mod blob_store;
 mod hints;
 mod job_queue;
 mod live_bus;
 mod stream_state;
 
+pub use blob_store::blob_store;
 pub use hints::hints;
 pub use job_queue::{QueueTimes, job_queue};
 pub use live_bus::live_bus;

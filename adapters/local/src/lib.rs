@@ -1,8 +1,11 @@
-//! The ports of one process: queue, bus and stream state in memory, keys from the environment, the machine's clock.
+//! The ports of one process: queue, bus and stream state in memory, blobs in files, keys from the environment, the machine's
+//! clock.
 //!
-//! The default of `slipstream dev`. Nothing here survives the process, and nothing here has to: the log does.
+//! The default of `slipstream dev`. But for the blobs nothing here survives the process, and nothing has to: the log does.
 //! Everything in memory is bounded, and every wait uses Tokio's clock.
 
+mod blob_urls;
+mod blobs;
 mod bus;
 mod clock;
 mod cursors;
@@ -11,6 +14,8 @@ mod keys;
 mod queue;
 mod stream_state;
 
+pub use blob_urls::UrlSigner;
+pub use blobs::FileBlobs;
 pub use bus::InProcessBus;
 pub use clock::SystemClock;
 pub use ids::UuidV7Ids;

@@ -36,7 +36,7 @@ impl Projection for Generations {
                 Event::Conversation(ConversationEvent::ConversationDeleted(_)) => {
                     changes.deleted.push(followed.stream);
                 }
-                Event::Conversation(_) | Event::User(_) | Event::Email(_) => {}
+                Event::Conversation(_) | Event::User(_) | Event::Email(_) | Event::Attachment(_) => {}
             }
         }
         insert(connection, &changes.requested).await?;

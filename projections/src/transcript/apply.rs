@@ -50,7 +50,7 @@ impl Projection for Transcript {
             match &followed.event {
                 Event::Conversation(event) => changes.take(event, followed, &outputs)?,
                 Event::Generation(GenerationEvent::GenerationRequested(asked)) => changes.asked(asked),
-                Event::Generation(_) | Event::User(_) | Event::Email(_) => {}
+                Event::Generation(_) | Event::User(_) | Event::Email(_) | Event::Attachment(_) => {}
             }
         }
         delete(connection, &changes).await?;
@@ -66,7 +66,11 @@ impl Projection for Transcript {
 fn recorded_replies<'a>(events: impl Iterator<Item = &'a Followed>) -> impl Iterator<Item = GenerationId> {
     events.filter_map(|followed| match &followed.event {
         Event::Conversation(ConversationEvent::ReplyRecorded(reply)) => Some(reply.generation_id),
-        Event::Conversation(_) | Event::Generation(_) | Event::User(_) | Event::Email(_) => None,
+        Event::Conversation(_)
+        | Event::Generation(_)
+        | Event::User(_)
+        | Event::Email(_)
+        | Event::Attachment(_) => None,
     })
 }
 

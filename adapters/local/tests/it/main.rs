@@ -1,4 +1,7 @@
 //! The laws of the ports, for the adapters of this crate.
+#![allow(clippy::unwrap_used)]
+
+mod blobs;
 
 use slipstream_local::{InProcessBus, InProcessQueue, InProcessStreamState};
 use slipstream_testkit::laws;

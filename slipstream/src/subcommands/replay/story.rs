@@ -67,7 +67,9 @@ impl Story {
                 let asked = *self.requested.entry(id).or_insert(at);
                 generation::told(id, event, at - asked)
             }
-            Event::User(_) | Event::Email(_) => Told::plain(recorded.event_type.to_string()),
+            Event::User(_) | Event::Email(_) | Event::Attachment(_) => {
+                Told::plain(recorded.event_type.to_string())
+            }
         }
     }
 }
