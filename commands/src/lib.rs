@@ -4,6 +4,7 @@
 
 mod app;
 mod ask_reply;
+pub mod attachments;
 mod cancel_generation;
 mod change_conversation;
 mod choose_leaf;
@@ -37,6 +38,7 @@ mod withdraw_message;
 
 pub use app::{Commands, EmailPepper};
 pub use ask_reply::Posted;
+pub use attachments::{AttachmentError, AttachmentSettings, Attachments, ReadyFile};
 pub use cancel_generation::{Cancelled, cancel_conversation, cancel_generation};
 pub use change_conversation::{ConversationChange, change_conversation};
 pub use choose_leaf::choose_leaf;

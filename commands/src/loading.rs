@@ -1,7 +1,8 @@
 //! Aggregates out of their streams.
 
 use slipstream_domain::{
-    Conversation, ConversationId, EmailClaim, EmailId, Event, Generation, GenerationId, Meta, User, UserId,
+    Attachment, AttachmentId, Conversation, ConversationId, EmailClaim, EmailId, Event, Generation,
+    GenerationId, Meta, User, UserId,
 };
 use slipstream_eventlog::{EventLog, Position, Recorded, StreamId, Version};
 use uuid::Uuid;
@@ -74,6 +75,17 @@ pub(crate) async fn generation(log: &EventLog, id: GenerationId) -> Result<Loade
             true
         }
         Event::User(_) | Event::Email(_) | Event::Conversation(_) | Event::Attachment(_) => false,
+    })
+    .await
+}
+
+pub(crate) async fn attachment(log: &EventLog, id: AttachmentId) -> Result<Loaded<Attachment>, CommandError> {
+    load(log, id.as_uuid(), |attachment: &mut Attachment, event, meta| match event {
+        Event::Attachment(event) => {
+            attachment.evolve(&event, meta);
+            true
+        }
+        Event::User(_) | Event::Email(_) | Event::Conversation(_) | Event::Generation(_) => false,
     })
     .await
 }

@@ -11,7 +11,7 @@ mod pictures;
 
 pub use blob_store::{
     Blob, BlobError, BlobMeta, BlobRead, BlobStore, ByteRange, ByteStream, Listed, SignedUrl,
-    UploadInstructions, WrongLength, exactly,
+    UploadInstructions, WrongLength, at_most, exactly,
 };
 pub use blob_urls::{BlobUrls, Grant, UrlRefusal};
 pub use clock::{Clock, Ids};

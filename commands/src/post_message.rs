@@ -9,6 +9,7 @@ use slipstream_domain::{
 use slipstream_eventlog::{CommandId, Guard, StreamId, Version};
 
 use crate::ask_reply::{Decision, Once, Request};
+use crate::attachments::free_files;
 use crate::retrying::retrying;
 use crate::{CommandError, Commands, Posted, loading};
 
@@ -28,7 +29,8 @@ pub struct PostRequest {
     pub client_message_id: Option<String>,
     /// What it follows; the conversation's leaf when absent.
     pub parent_message_id: Option<MessageId>,
-    /// Its files.
+    /// Its files. Those that are not the actor's, not ready or part of another message are left out, and so is the
+    /// eleventh.
     pub attachment_ids: Vec<AttachmentId>,
     /// What is said.
     pub content: MessageContent,
@@ -121,11 +123,14 @@ async fn attempt(
         params: request.params,
         system_prompt: request.system_prompt.clone(),
     };
+    let message_id = MessageId::from_uuid(app.ids.uuid());
+    let (attachment_ids, files) =
+        free_files(app, actor, message_id, conversation_id, &request.attachment_ids).await?;
     let post = PostMessage {
         conversation_id,
-        message_id: MessageId::from_uuid(app.ids.uuid()),
+        message_id,
         parent_message_id: request.parent_message_id,
-        attachment_ids: request.attachment_ids.clone(),
+        attachment_ids,
         content: request.content.clone(),
         ask: app.ask(actor, request.generation_id, ask).await?,
         on_busy: request.on_busy,
@@ -133,12 +138,12 @@ async fn attempt(
     let title = conversation.state.is_new().then(|| Title::provisional(&request.content.text));
     let posted = Posted { title, ..Posted::of(conversation_id, post.message_id, &post.ask) };
     let asked = conversation.state.post(actor, post)?;
-    let decision = Decision { actor, conversation_id, conversation: &conversation, asked, guards };
+    let decision = Decision { actor, conversation_id, conversation: &conversation, asked, files, guards };
     app.append_asked(decision, posted, command_id).await
 }
 
 /// The guard that the user is still who they were: a command that creates a stream depends on it.
-async fn registered(app: &Commands, actor: UserId) -> Result<Guard, CommandError> {
+pub(crate) async fn registered(app: &Commands, actor: UserId) -> Result<Guard, CommandError> {
     let user = loading::user(&app.log, actor).await?;
     if user.version == Version::NONE {
         return Err(CommandError::NotFound("user"));

@@ -75,8 +75,14 @@ async fn attempt(
     };
     let posted = Posted::of(conversation_id, reply.answers, &again.ask);
     let asked = conversation.state.regenerate(actor, again)?;
-    let decision =
-        Decision { actor, conversation_id, conversation: &conversation, asked, guards: Vec::new() };
+    let decision = Decision {
+        actor,
+        conversation_id,
+        conversation: &conversation,
+        asked,
+        files: Vec::new(),
+        guards: Vec::new(),
+    };
     app.append_asked(decision, posted, command_id).await
 }
 

@@ -11,14 +11,17 @@ pub(crate) const DECISIONS: u32 = 5;
 /// How often a worker's append is sent again while the log does not answer: with the pauses below, about half a minute.
 const RESENDS: u32 = 32;
 
-/// Runs an attempt, an async block, again while it answers [`CommandError::Contended`], five times at the most. A macro,
+/// Runs an attempt, an async block, again while it answers [`CommandError::Contended`], or what else means that, five times at the most. A macro,
 /// because the future of a function that takes an async closure cannot be seen to be `Send` by whoever spawns it.
 macro_rules! retrying {
-    ($app:expr, $attempt:expr) => {{
+    ($app:expr, $attempt:expr) => {
+        $crate::retrying::retrying!($app, $attempt, $crate::CommandError::Contended)
+    };
+    ($app:expr, $attempt:expr, $contended:pat) => {{
         let mut decision = 1;
         loop {
             match $attempt.await {
-                Err($crate::CommandError::Contended) if decision < $crate::retrying::DECISIONS => {
+                Err($contended) if decision < $crate::retrying::DECISIONS => {
                     $app.pause(decision).await;
                     decision += 1;
                 }

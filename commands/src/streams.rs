@@ -1,8 +1,10 @@
 //! The domain's events as appends: which stream, which category, which correlation, whose key.
 
 use slipstream_domain::conversation::NewGeneration;
-use slipstream_domain::event::{ConversationEvent, EmailEvent, EncodeError, GenerationEvent, UserEvent};
-use slipstream_domain::{Category, ConversationId, EmailId, Event, GenerationId, UserId};
+use slipstream_domain::event::{
+    AttachmentEvent, ConversationEvent, EmailEvent, EncodeError, GenerationEvent, UserEvent,
+};
+use slipstream_domain::{AttachmentId, Category, ConversationId, EmailId, Event, GenerationId, UserId};
 use slipstream_eventlog::{
     Category as StreamCategory, CorrelationId, Expected, NewEvent, OwnerId, Position, StreamAppend, StreamId,
     Version,
@@ -78,6 +80,27 @@ pub(crate) fn new_generation(
         Version::NONE,
         GenerationEvent::GenerationRequested(new.requested),
     )
+}
+
+/// An event of a file, which belongs to itself until it is linked: then that belongs to the conversation. The last event
+/// of its life closes the stream.
+pub(crate) fn attachment(
+    id: AttachmentId,
+    owner: Option<UserId>,
+    at: Version,
+    event: AttachmentEvent,
+) -> Result<StreamAppend, CommandError> {
+    let (correlation, close) = match &event {
+        AttachmentEvent::AttachmentLinked(linked) => (linked.conversation_id.as_uuid(), false),
+        AttachmentEvent::AttachmentPurged(_) => (id.as_uuid(), true),
+        AttachmentEvent::AttachmentRequested(_)
+        | AttachmentEvent::UploadStarted(_)
+        | AttachmentEvent::AttachmentReady(_)
+        | AttachmentEvent::AttachmentFailed(_)
+        | AttachmentEvent::AttachmentDeleted(_) => (id.as_uuid(), false),
+    };
+    let append = stream(id.as_uuid(), Category::Attachment, owner, correlation, at, vec![event])?;
+    Ok(StreamAppend { close, ..append })
 }
 
 /// The same append, with the event that led to it.

@@ -102,6 +102,12 @@ impl Attachment {
         }
     }
 
+    /// Whether it may still become ready.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open(..))
+    }
+
     /// How far it has come; `None` when there is none any more.
     #[must_use]
     pub fn status(&self) -> Option<AttachmentStatus> {
@@ -165,8 +171,7 @@ impl Attachment {
         reason: FailReason,
     ) -> Result<Option<AttachmentEvent>, AttachmentRejection> {
         self.of(actor)?;
-        let open = matches!(self, Self::Open(..));
-        Ok(open.then_some(AttachmentEvent::AttachmentFailed(AttachmentFailed { reason })))
+        Ok(self.is_open().then_some(AttachmentEvent::AttachmentFailed(AttachmentFailed { reason })))
     }
 
     /// The event that it belongs to a message now.

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use slipstream_commands::Commands;
-use slipstream_commands::ports::Ids;
+use slipstream_commands::ports::{BlobUrls, Ids};
+use slipstream_commands::{Attachments, Commands};
 use slipstream_projections::{ReadModels, StreamState, follow};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -25,6 +25,9 @@ use crate::socket::{Connections, Heartbeats};
 #[allow(missing_docs, reason = "the types say it")]
 pub struct GatewayDeps {
     pub app: Commands,
+    pub files: Attachments,
+    /// `None` when the store of files has a server of its own.
+    pub blob_urls: Option<Arc<dyn BlobUrls>>,
     pub read_models: ReadModels,
     pub stream_state: Arc<dyn StreamState>,
     pub catalogue: Arc<dyn Catalogue>,
@@ -59,13 +62,25 @@ impl Gateway {
     /// # Errors
     /// The log does not answer.
     pub async fn start(self, tasks: TaskTracker, drain: CancellationToken) -> Result<Serving, GatewayError> {
-        let GatewayDeps { app, read_models, stream_state, catalogue, authenticate, ids, settings, probes } =
-            self.deps;
+        let GatewayDeps {
+            app,
+            files,
+            blob_urls,
+            read_models,
+            stream_state,
+            catalogue,
+            authenticate,
+            ids,
+            settings,
+            probes,
+        } = self.deps;
         let head = app.log().head().await.map_err(|error| GatewayError::Log(Box::new(error)))?;
         let feed = follow(app.log(), head.position);
         let shared = Arc::new(Shared {
             tiers: Tiers { log: app.log().clone(), state: stream_state },
             app,
+            files,
+            blob_urls,
             models: read_models,
             catalogue,
             authenticate,

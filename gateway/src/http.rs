@@ -1,6 +1,8 @@
 //! HTTP beside the sockets: health, metrics, queries, the console page. A WebSocket upgrade is taken on any path; any
 //! other request that no route knows is told to upgrade.
 
+mod attachments;
+mod blobs;
 mod caller;
 mod conversation;
 mod conversations;
@@ -19,7 +21,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +38,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .merge(probes())
         .route("/console", get(console))
+        .route("/v1/attachments", get(attachments::list))
         .route("/v1/conversations", get(conversations::list))
         .route(
             "/v1/conversations/{id}",
@@ -45,6 +48,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/generations/{id}/stream", get(generation_stream::stream))
         .route("/v1/models", get(models::list))
         .route("/v1/usage", get(usage::usage))
+        .route("/blobs/{*path}", any(blobs::blob))
         .fallback(upgrade_required)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(shared.clone(), upgrade::upgrade))

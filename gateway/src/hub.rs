@@ -7,6 +7,7 @@
 //! reply ([`follow_reply`]). Knows nothing of how frames are written.
 
 mod ask;
+mod assets;
 mod cancel;
 mod chat;
 mod end_frames;
@@ -28,6 +29,7 @@ mod tiers;
 mod viewer;
 
 pub(crate) use ask::{Ask, ask};
+pub(crate) use assets::asset;
 pub(crate) use cancel::cancel;
 pub(crate) use chat::{chat, given_head, refuse_chat};
 pub(crate) use follow_reply::{FollowReply, NotFollowed, Told};

@@ -3,6 +3,8 @@
 //! Refuses to be lenient about what it knows (every wrong field is named, with what would be right) and strict about
 //! what it does not (unknown fields are ignored). Field names are camelCase; what is absent is omitted, never `null`.
 
+mod asset;
+mod asset_request;
 mod chat_request;
 mod client;
 mod error;
@@ -13,14 +15,19 @@ mod server;
 mod subscribe;
 mod v1;
 
+pub use asset::{
+    AssetMetadata, BatchFile, BatchUpload, Dimensions, ReadyAsset, UploadAborted, UploadInstructions,
+    UploadProgress,
+};
+pub use asset_request::{AssetBegin, AssetFrame, AssetGiven, AssetKind, AssetProgress, AssetWish};
 pub use chat_request::{ChatFrame, ChatRequest, Extras, Given, Where};
-pub use client::{CancelTarget, ClientFrame, NotOffered, NotOfferedKind};
+pub use client::{CancelTarget, ClientFrame};
 pub use error::{ErrorCode, FrameError};
 pub use picture_request::{PictureFrame, PictureRequest};
 pub use redo::{Edit, OnMessage, Rate, Regenerate};
 pub use server::{
-    AssetError, ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, PictureError, PictureMade,
-    PictureProgress, ServerFrame,
+    AssetError, AssetHead, ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, PictureError,
+    PictureMade, PictureProgress, ServerFrame,
 };
 pub use subscribe::{Standing, Subscribe};
 pub use v1::{

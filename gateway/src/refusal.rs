@@ -4,7 +4,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use slipstream_commands::CommandError;
+use slipstream_commands::{AttachmentError, CommandError};
+use slipstream_domain::attachment::LimitRejection;
 use slipstream_projections::QueryError;
 
 use crate::auth::AuthenticationError;
@@ -103,6 +104,22 @@ impl From<CommandError> for Refusal {
                 Self::internal()
             }
         }
+    }
+}
+
+impl From<AttachmentError> for Refusal {
+    fn from(error: AttachmentError) -> Self {
+        let code = match error {
+            AttachmentError::Command(error) => return error.into(),
+            AttachmentError::NotFound => ErrorCode::NotFound,
+            AttachmentError::Limit(LimitRejection::TooLarge { .. } | LimitRejection::Quota { .. }) => {
+                ErrorCode::TooLarge
+            }
+            AttachmentError::Limit(LimitRejection::TooManyOpen { .. }) => ErrorCode::RateLimited,
+            AttachmentError::Limit(LimitRejection::Type(_) | LimitRejection::Empty) => ErrorCode::BadFrame,
+            AttachmentError::NotUploaded | AttachmentError::Failed(_) => ErrorCode::Conflict,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

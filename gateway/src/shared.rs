@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use slipstream_commands::Commands;
-use slipstream_commands::ports::Ids;
+use slipstream_commands::ports::{BlobUrls, Ids};
+use slipstream_commands::{Attachments, Commands};
 use slipstream_projections::ReadModels;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +19,8 @@ use crate::socket::{Connections, Heartbeats};
 /// The surroundings of a socket or a request.
 pub(crate) struct Shared {
     pub(crate) app: Commands,
+    pub(crate) files: Attachments,
+    pub(crate) blob_urls: Option<Arc<dyn BlobUrls>>,
     pub(crate) models: ReadModels,
     pub(crate) tiers: Tiers,
     pub(crate) catalogue: Arc<dyn Catalogue>,

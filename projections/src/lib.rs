@@ -1,11 +1,13 @@
 //! What can be read: read models in PostgreSQL, built from the log and rebuilt from it at any time.
 //!
-//! One read model a file, [`conversations`], [`transcript`], [`generations`], [`usage_daily`]: its `apply`, its queries, its SQL.
+//! One read model a file, [`conversations`], [`transcript`], [`generations`], [`usage_daily`], [`attachments`]: its `apply`,
+//! its queries, its SQL.
 //! The [`Runner`] fills them, each event exactly once. [`follow`] reads the log as it grows without a checkpoint,
 //! [`wait_for`] reads your writes, [`generation_log`], [`conversation_log`], [`young_history`] and [`history_from_log`] tell a generation and a conversation's
 //! history from the log alone, and [`StreamState`] is the port of the fast tier. Writes nothing but read models:
 //! events are `commands`' alone.
 
+pub mod attachments;
 mod conversation_log;
 pub mod conversations;
 mod error;
@@ -26,6 +28,7 @@ pub mod transcript;
 pub mod usage_daily;
 mod wait;
 
+pub use attachments::Attachments;
 pub use conversation_log::{ConversationLog, Versioned, conversation_events, conversation_log};
 pub use conversations::Conversations;
 pub use error::QueryError;

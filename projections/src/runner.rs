@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::projector::Projector;
+use crate::attachments::Attachments;
 use crate::conversations::Conversations;
 use crate::generations::Generations;
 use crate::projection::Projection;
@@ -44,7 +45,8 @@ impl Runner {
         tasks.spawn(run::<Conversations>(self.log.clone(), self.owner, drain.clone()));
         tasks.spawn(run::<Transcript>(self.log.clone(), self.owner, drain.clone()));
         tasks.spawn(run::<Generations>(self.log.clone(), self.owner, drain.clone()));
-        tasks.spawn(run::<UsageDaily>(self.log, self.owner, drain));
+        tasks.spawn(run::<UsageDaily>(self.log.clone(), self.owner, drain.clone()));
+        tasks.spawn(run::<Attachments>(self.log, self.owner, drain));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The settings: defaults, then the file, then the environment. Read once at the start; nothing else in the program
 //! looks there. Refuses what it does not know and what cannot be meant.
 
+mod assets;
 mod catalogue;
 mod cluster;
 mod error;
@@ -25,6 +26,7 @@ use slipstream_domain::{ModelId, ProviderId};
 use slipstream_providers::HttpSettings;
 use slipstream_workers::Fallback;
 
+pub(crate) use assets::{FilePlace, Files};
 pub(crate) use cluster::Cluster;
 pub(crate) use error::{ConfigError, did_you_mean};
 pub(crate) use telemetry::{Log, LogFormat, Telemetry};
@@ -61,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) gateway: slipstream_gateway::Settings,
     /// What this process shares with others; `None` when it is the only one.
     pub(crate) cluster: Option<Cluster>,
+    /// Where files go.
+    pub(crate) files: Files,
     worker: settings::Worker,
     /// Messages a day and user on the operator's keys; 0 is no limit; `None` when it is not set.
     free_messages_per_day: Option<u32>,
@@ -124,6 +128,7 @@ impl Config {
         let effective = KEYS.iter().map(|key| effective(&layered, key.path, key.kind)).collect();
         let Vendors { keys, base_urls, fallbacks } = vendors(settings.providers.0)?;
         let cluster = Cluster::new(settings.nats, settings.redis)?;
+        let files = Files::new(settings.assets, settings.s3)?;
         Ok(Self {
             listen: settings.server.listen,
             database_url: settings.database.url,
@@ -134,6 +139,7 @@ impl Config {
             cluster,
             free_messages_per_day: settings.limits.free_messages_per_day,
             catalogue_file: settings.catalogue.file,
+            files,
             keys,
             base_urls,
             fallbacks,

@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod database;
 mod envelope;
+mod files;
 mod lifecycle;
 mod output;
 mod ports;

@@ -2,26 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use secrecy::SecretString;
-use slipstream_commands::ports::{Ids, JobQueue};
-use slipstream_commands::{Commands, Dispatcher, EmailPepper, upcasters};
+use slipstream_commands::ports::{Clock, Ids, JobQueue};
+use slipstream_commands::{Attachments, Commands, Dispatcher, EmailPepper, upcasters};
 use slipstream_domain::{ProviderId, WorkerId};
 use slipstream_eventlog::{EventLog, LogOptions, while_leased};
 use slipstream_gateway::{DevelopmentEmail, Gateway, GatewayDeps, Probes, serve_probes};
 use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, StreamState, watch_lag};
 use slipstream_providers::{Catalogue, Providers};
-use slipstream_workers::{WorkerDeps, Workers};
+use slipstream_workers::{Patience, Reaper, WorkerDeps, Workers};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::catalogue::Names;
-use crate::config::{Cluster, Config};
+use crate::config::{Cluster, Config, Files};
+use crate::files::{self, Store};
 use crate::lifecycle::Lifecycle;
 use crate::ports::Ports;
 use crate::readiness;
@@ -34,6 +36,9 @@ pub(crate) struct Parts {
     /// What it shares with others; `None` when it is the only one.
     pub(crate) cluster: Option<Cluster>,
     pub(crate) pepper: EmailPepper,
+    /// Where files go, and the data folder, below which they go when no setting says it.
+    pub(crate) files: Files,
+    pub(crate) data_dir: Option<PathBuf>,
     pub(crate) vendors: Vendors,
     pub(crate) gateway: slipstream_gateway::Settings,
     pub(crate) worker: slipstream_workers::Settings,
@@ -121,10 +126,11 @@ pub(crate) async fn start(
     checks.extend(adapters.checks);
     let metrics = parts.metrics.clone();
     let probes = Probes { checks: checks.into(), render_metrics: Arc::new(move || metrics.render()) };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let shared = Shared {
         app: Commands::new(
             log.clone(),
-            Arc::new(SystemClock::new()),
+            Arc::clone(&clock),
             Arc::clone(&ids),
             Arc::new(EnvironmentKeys::new(keys, keyless)),
             adapters.bus,
@@ -141,15 +147,19 @@ pub(crate) async fn start(
         ids,
     };
     life.log.tasks.spawn(parts.metrics.sort(life.log.drain.clone()));
+    let (data_dir, address) = (parts.data_dir.as_deref(), listener.local_addr()?);
+    let store = || files::open(&parts.files, data_dir, address, Arc::clone(&clock), &life.log.tasks);
     if roles.contains(&Role::Projector) {
         projector(&shared, life);
     }
     if roles.contains(&Role::Worker) {
         worker(&shared, providers, parts.worker, alone, life).await?;
+        reaper(&shared, store()?, life);
     }
     let (tasks, drain) = (life.front.tasks.clone(), life.front.drain.clone());
     if roles.contains(&Role::Gateway) {
-        gateway(shared, parts.gateway, probes, listener, life);
+        let store = store()?;
+        gateway(shared, store, parts.gateway, probes, listener, life);
     } else {
         let serving = async move { serve_probes(probes, &parts.gateway, listener, tasks, drain).await };
         life.front.tasks.spawn(serving);
@@ -199,6 +209,13 @@ async fn worker(
     Ok(())
 }
 
+/// Clears up behind files, for all processes.
+fn reaper(shared: &Shared, store: Store, life: &Lifecycle) {
+    let files = Attachments::new(shared.app.clone(), store.blobs, store.settings);
+    let reaper = Reaper::new(shared.app.clone(), files, shared.read_models.clone(), Patience::default());
+    one_at_a_time("reaper", shared, life, move |stop| reaper.clone().run(stop));
+}
+
 /// Work that any worker process can do, and one does for all.
 fn one_at_a_time<W, D>(name: &'static str, shared: &Shared, life: &Lifecycle, work: W)
 where
@@ -211,6 +228,7 @@ where
 
 fn gateway(
     shared: Shared,
+    store: Store,
     settings: slipstream_gateway::Settings,
     probes: Probes,
     listener: TcpListener,
@@ -218,6 +236,8 @@ fn gateway(
 ) {
     let gateway = Gateway::new(GatewayDeps {
         authenticate: Arc::new(DevelopmentEmail::new(shared.app.clone())),
+        files: Attachments::new(shared.app.clone(), store.blobs, store.settings),
+        blob_urls: store.urls,
         app: shared.app,
         read_models: shared.read_models,
         stream_state: shared.stream_state,

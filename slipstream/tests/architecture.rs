@@ -9,7 +9,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate by its folder, and the folders of ours it may depend on.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("eventlog", &[]),
     ("commands", &["domain", "eventlog"]),
@@ -21,6 +21,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("adapters/nats", &["domain", "eventlog", "commands"]),
     ("adapters/postgres", &[]),
     ("adapters/redis", &["domain", "projections"]),
+    ("adapters/s3", &["domain", "commands"]),
     (
         "slipstream",
         &[
@@ -35,6 +36,7 @@ const EDGES: [(&str, &[&str]); 14] = [
             "adapters/nats",
             "adapters/postgres",
             "adapters/redis",
+            "adapters/s3",
         ],
     ),
     (TESTKIT, ANYTHING),

@@ -26,6 +26,15 @@ pub fn redis_url() -> String {
         .unwrap_or_else(|| panic!("SLIPSTREAM_TEST_REDIS_URL is not set: {HOW}"))
 }
 
+/// The stand-in for S3 that all tests share: use a bucket of your own. It checks neither signatures nor lengths.
+///
+/// # Panics
+/// When the environment names none.
+#[must_use]
+pub fn s3_url() -> String {
+    variable("SLIPSTREAM_TEST_S3").unwrap_or_else(|| panic!("SLIPSTREAM_TEST_S3 is not set: {HOW}"))
+}
+
 /// The NATS, with JetStream, that all tests share: use a prefix of your own.
 ///
 /// # Panics

@@ -17,6 +17,7 @@ mod keeping;
 mod meters;
 mod outlet;
 mod prepare;
+mod reaper;
 mod reply;
 mod sweeper;
 mod takeover;
@@ -25,4 +26,5 @@ mod usage;
 mod worker;
 
 pub use meters::describe_metrics;
+pub use reaper::{Patience, Reaper};
 pub use worker::{AtGraceEnd, Fallback, Settings, WorkerDeps, Workers};

@@ -26,8 +26,8 @@ pub struct FileBlobs {
 }
 
 impl FileBlobs {
-    /// Blobs in this folder, made when it is not there. Remains of writes that a crash cut off are removed, so only one
-    /// process may have the folder.
+    /// Blobs in this folder, made when it is not there. Remains of writes that a crash cut off are removed after a day.
+    /// Several processes may share the folder.
     ///
     /// # Errors
     /// The folder cannot be made or written.

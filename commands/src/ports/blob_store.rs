@@ -188,27 +188,41 @@ impl ByteRange {
 
 /// More or fewer bytes than there should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there should be exactly {expected} bytes")]
+#[error("there should be {least} to {most} bytes")]
 pub struct WrongLength {
-    /// How many.
-    pub expected: u64,
+    /// How many at the least.
+    pub least: u64,
+    /// How many at the most.
+    pub most: u64,
 }
 
 /// The same bytes; breaks off with [`WrongLength`] as soon as there are more than `expected`, or when they end with fewer.
 #[must_use]
 pub fn exactly(expected: u64, bytes: ByteStream) -> ByteStream {
-    let wrong = move || io::Error::new(io::ErrorKind::InvalidData, WrongLength { expected });
-    futures::stream::unfold((bytes, expected, false), move |(mut bytes, left, over)| async move {
-        if over {
-            return None;
-        }
+    counted(WrongLength { least: expected, most: expected }, bytes)
+}
+
+/// The same bytes; breaks off with [`WrongLength`] as soon as there are more than `most`, or when there is none.
+#[must_use]
+pub fn at_most(most: u64, bytes: ByteStream) -> ByteStream {
+    counted(WrongLength { least: 1, most }, bytes)
+}
+
+fn counted(right: WrongLength, bytes: ByteStream) -> ByteStream {
+    let wrong = move || Err(io::Error::new(io::ErrorKind::InvalidData, right));
+    futures::stream::unfold(Some((bytes, 0_u64)), move |state| async move {
+        let (mut bytes, before) = state?;
         match bytes.next().await {
-            Some(Ok(piece)) => match left.checked_sub(piece.len() as u64) {
-                Some(left) => Some((Ok(piece), (bytes, left, false))),
-                None => Some((Err(wrong()), (bytes, 0, true))),
-            },
-            Some(Err(error)) => Some((Err(error), (bytes, 0, true))),
-            None if left > 0 => Some((Err(wrong()), (bytes, 0, true))),
+            Some(Ok(piece)) => {
+                let so_far = before.saturating_add(piece.len() as u64);
+                if so_far > right.most {
+                    Some((wrong(), None))
+                } else {
+                    Some((Ok(piece), Some((bytes, so_far))))
+                }
+            }
+            Some(Err(error)) => Some((Err(error), None)),
+            None if before < right.least => Some((wrong(), None)),
             None => None,
         }
     })
@@ -233,7 +247,7 @@ mod tests {
         assert_eq!(limited(0, &[]).await.unwrap(), b"");
         for wrong in [&["ab"][..], &["abc", "def"], &["abcdef"]] {
             let error = limited(5, wrong).await.unwrap_err();
-            assert_eq!(error.to_string(), "there should be exactly 5 bytes");
+            assert_eq!(error.to_string(), "there should be 5 to 5 bytes");
         }
     }
 

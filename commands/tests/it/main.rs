@@ -1,6 +1,7 @@
 //! The use cases on a real log.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attachments;
 mod branching;
 mod cancelling;
 mod changing;

@@ -151,7 +151,9 @@ fn message_json(message: Message) -> MessageJson {
     }
 }
 
-fn which(query: Result<Query<PageQuery>, QueryRejection>) -> Result<(Option<Cursor>, usize), Problem> {
+pub(super) fn which(
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<(Option<Cursor>, usize), Problem> {
     let wrong_limit = || Problem::bad_request(format!("limit must be a whole number from 1 to {MAX_PAGE}"));
     let Query(PageQuery { cursor, limit }) =
         query.map_err(|_| Problem::bad_request("the query may have cursor and limit, each once"))?;
@@ -162,7 +164,7 @@ fn which(query: Result<Query<PageQuery>, QueryRejection>) -> Result<(Option<Curs
     if (1..=MAX_PAGE).contains(&limit) { Ok((after, limit)) } else { Err(wrong_limit()) }
 }
 
-fn json<T, J>(page: Page<T>, item: impl Fn(T) -> J) -> Json<PageJson<J>> {
+pub(super) fn json<T, J>(page: Page<T>, item: impl Fn(T) -> J) -> Json<PageJson<J>> {
     let next_cursor = page.next.map(|cursor| cursor.to_string());
     Json(PageJson { items: page.items.into_iter().map(item).collect(), next_cursor })
 }

@@ -9,9 +9,10 @@ use slipstream_commands::{
 };
 use slipstream_domain::{ConversationId, Epoch, GenerationId, MessageId, Seq};
 use slipstream_projections::{conversation_log, generation_log, transcript};
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use super::chat::post_request;
+use super::chat::{files_of, post_request};
 use super::subscribe::{After, Wish, reserve, start, subscribe};
 use crate::protocol::{Ack, ChatFrame, Edit, ErrorCode, OnMessage, Regenerate, ServerFrame, Standing};
 use crate::refusal::Refusal;
@@ -26,14 +27,20 @@ pub(crate) enum Ask {
 }
 
 /// Asks for a reply. The acknowledgement comes before any frame of what it acknowledges. A socket that does not follow the
-/// conversation yet does from then on, as if its client had subscribed with the version before.
+/// conversation yet does from then on, as if its client had subscribed with the version before. Drops `posting` early when
+/// it waits for files.
 ///
 /// # Errors
 /// What the frame, the catalogue, a limit or the use case refuses.
-pub(crate) async fn ask(shared: &Arc<Shared>, socket: &Arc<Socket>, ask: Ask) -> Result<(), Refusal> {
+pub(crate) async fn ask(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    ask: Ask,
+    posting: &mut Option<oneshot::Sender<()>>,
+) -> Result<(), Refusal> {
     let generation_id = shared.app.new_generation_id();
     let span = tracing::info_span!("chat", generation.id = %generation_id);
-    ask_for(shared, socket, generation_id, ask).instrument(span).await
+    ask_for(shared, socket, generation_id, ask, posting).instrument(span).await
 }
 
 async fn ask_for(
@@ -41,11 +48,14 @@ async fn ask_for(
     socket: &Arc<Socket>,
     generation_id: GenerationId,
     ask: Ask,
+    posting: &mut Option<oneshot::Sender<()>>,
 ) -> Result<(), Refusal> {
     let (app, actor) = (&shared.app, socket.user);
     match ask {
         Ask::Post(frame) => {
-            let request = post_request(shared, actor, generation_id, frame.request?, frame.extras?)?;
+            let (request, extras) = (frame.request?, frame.extras?);
+            let files = files_of(shared, socket, &request, posting).await;
+            let request = post_request(shared, actor, generation_id, request, extras, files)?;
             let (place, name) = (request.conversation, request.client_message_id.clone());
             asked(shared, socket, place, name, post_message(app, request)).await?;
         }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use slipstream_commands::{Place, PostRequest, Posted, post_message};
 use slipstream_domain::{
-    ConversationId, Epoch, GenerationId, ModelId, Params, ProviderId, Seq, SystemPrompt, Temperature, Title,
-    TopP, UserId,
+    AttachmentId, ConversationId, Epoch, GenerationId, ModelId, Params, ProviderId, Seq, SystemPrompt,
+    Temperature, Title, TopP, UserId,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::assets::ready_files;
 use super::listening::Listening;
 use super::reader::Reader;
 use super::stream::Stream;
@@ -33,7 +34,8 @@ pub(crate) async fn chat(
 ) {
     let ChatFrame { given, request, extras: _ } = frame;
     let (request_id, generation) = (shared.ids.uuid(), shared.app.new_generation_id());
-    let asked = post(&shared, &socket, generation, request.map_err(Refusal::from));
+    let mut posting = Some(posting);
+    let asked = post(&shared, &socket, generation, request.map_err(Refusal::from), &mut posting);
     let span = tracing::info_span!("chat", request.id = %request_id, generation.id = %generation);
     match asked.instrument(span).await {
         Ok((listening, posted, head, system_prompt)) => {
@@ -94,14 +96,29 @@ async fn post(
     socket: &Socket,
     generation_id: GenerationId,
     request: Result<ChatRequest, Refusal>,
+    posting: &mut Option<oneshot::Sender<()>>,
 ) -> Result<(Listening, Posted, Arc<ChatHead>, Option<SystemPrompt>), Refusal> {
-    let request = post_request(shared, socket.user, generation_id, request?, Extras::NONE)?;
+    let request = request?;
+    let files = files_of(shared, socket, &request, posting).await;
+    let request = post_request(shared, socket.user, generation_id, request, Extras::NONE, files)?;
     let id = request.conversation.id();
     let listening = Listening::to(shared, id).await;
     let head = head_of(socket.user, id, &request.provider, &request.model, request.params);
     let system_prompt = request.system_prompt.clone();
     let posted = post_message(&shared.app, request).await?;
     Ok((listening, posted, head, system_prompt))
+}
+
+/// The files that belong to a request. Other frames are read while they are waited for: those that say they are there.
+pub(super) async fn files_of(
+    shared: &Shared,
+    socket: &Socket,
+    request: &ChatRequest,
+    posting: &mut Option<oneshot::Sender<()>>,
+) -> Vec<AttachmentId> {
+    let Some(batch) = &request.batch else { return Vec::new() };
+    drop(posting.take());
+    ready_files(shared, socket.user, batch).await
 }
 
 /// The use case's request out of a client's.
@@ -114,8 +131,9 @@ pub(super) fn post_request(
     generation_id: GenerationId,
     request: ChatRequest,
     extras: Extras,
+    attachment_ids: Vec<AttachmentId>,
 ) -> Result<PostRequest, Refusal> {
-    let ChatRequest { conversation, content, provider, model, system_prompt, params } = request;
+    let ChatRequest { conversation, content, provider, model, system_prompt, params, batch: _ } = request;
     let Extras { client_message_id, parent_message_id, on_busy, enable_thinking, enable_web_search } = extras;
     let params = Params { enable_thinking, enable_web_search, ..params };
     let (provider, model) = shared.catalogue.resolve(&provider, model.as_deref())?;
@@ -123,7 +141,6 @@ pub(super) fn post_request(
         Where::NewChat => Place::New(shared.app.new_conversation_id()),
         Where::Conversation(id) => Place::In(id),
     };
-    let attachment_ids = Vec::new();
     Ok(PostRequest {
         actor,
         conversation,

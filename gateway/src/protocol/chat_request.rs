@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use slipstream_domain::event::MessageContent;
 use slipstream_domain::values::clean_text;
 use slipstream_domain::{
-    ConversationId, MaxTokens, MessageId, OnBusy, Params, Prompt, RequestMetadata, SystemPrompt, Temperature,
-    TopP,
+    BatchId, ConversationId, MaxTokens, MessageId, OnBusy, Params, Prompt, RequestMetadata, SystemPrompt,
+    Temperature, TopP,
 };
 
 use super::FrameError;
@@ -64,8 +64,7 @@ pub struct Given {
 
 /// A well-formed request. Whether provider and model exist is the catalogue's matter, whether the conversation does, and
 /// is the sender's, that of the use case. What the client says of keys (`hasProviderConfigured`, `isDefaultProvider`) is
-/// not read: the server decides whose key pays. `batchId` names uploads; this server takes none yet, so there is never
-/// one to wait for.
+/// not read: the server decides whose key pays.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
     /// Where.
@@ -80,6 +79,8 @@ pub struct ChatRequest {
     pub system_prompt: Option<SystemPrompt>,
     /// With which parameters.
     pub params: Params,
+    /// The uploads that belong to the message. A name that no upload can have is one of none.
+    pub batch: Option<BatchId>,
 }
 
 /// Where a message goes.
@@ -150,6 +151,7 @@ impl ChatRequest {
             model: optional(fields.model, "model", "a model's id such as gpt-5-nano")?,
             system_prompt: system_prompt(fields.system_prompt)?,
             params: params(fields)?,
+            batch: echo(fields.batch_id).and_then(|batch| BatchId::parse(&batch).ok()),
         })
     }
 }

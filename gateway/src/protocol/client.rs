@@ -2,8 +2,8 @@
 
 use slipstream_domain::{ConversationId, GenerationId};
 
-use super::fields::{Fields, echo, optional, required};
-use super::{ChatFrame, Edit, FrameError, OnMessage, PictureFrame, Rate, Regenerate, Subscribe};
+use super::fields::{Fields, optional, required};
+use super::{AssetFrame, ChatFrame, Edit, FrameError, OnMessage, PictureFrame, Rate, Regenerate, Subscribe};
 
 /// A frame from a client.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub enum ClientFrame {
     Subscribe(Subscribe),
     /// `unsubscribe`; v1 only.
     Unsubscribe(ConversationId),
-    /// A frame about files, which this server does not take yet.
-    NotOffered(Box<NotOffered>),
+    /// A frame about a file, right or wrong: a wrong one has an answer of its own.
+    Asset(Box<AssetFrame>),
 }
 
 /// What `ai_chat_cancel` stops.
@@ -43,32 +43,6 @@ pub enum CancelTarget {
     Conversation(ConversationId),
     /// Everything of the sender.
     All,
-}
-
-/// A frame about files with the fields that its answer repeats.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the fields of the wire protocol")]
-pub struct NotOffered {
-    pub kind: NotOfferedKind,
-    pub conversation_id: Option<String>,
-    pub attachment_id: Option<String>,
-    pub draft_id: Option<String>,
-    pub batch_id: Option<String>,
-}
-
-/// What a frame about files wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotOfferedKind {
-    /// Begin an upload.
-    UploadBegin,
-    /// Tell of an upload under way.
-    UploadReport,
-    /// End an upload.
-    UploadEnd,
-    /// Fetch a file from elsewhere.
-    Fetch,
-    /// Any other file business.
-    OtherAsset,
 }
 
 /// Every type a client may send.
@@ -120,21 +94,11 @@ impl ClientFrame {
             "unsubscribe" => {
                 required(fields.conversation_id, "conversationId", RIGHT_CONVERSATION).map(Self::Unsubscribe)
             }
-            "asset_attached" | "asset_paste" | "asset_upload_prepare" | "asset_upload_request" => {
-                Ok(Self::not_offered(NotOfferedKind::UploadBegin, &fields))
-            }
-            "asset_upload_progress" | "asset_upload_abort" => {
-                Ok(Self::not_offered(NotOfferedKind::UploadReport, &fields))
-            }
-            "asset_upload_complete" | "asset_upload_complete_error" => {
-                Ok(Self::not_offered(NotOfferedKind::UploadEnd, &fields))
-            }
-            "asset_fetch_request" => Ok(Self::not_offered(NotOfferedKind::Fetch, &fields)),
-            "asset_batch_upload" | "asset_deleted" => {
-                Ok(Self::not_offered(NotOfferedKind::OtherAsset, &fields))
-            }
             "image_gen_request" => Ok(Self::Picture(Box::new(PictureFrame::parse(&fields)))),
-            _ => Err(FrameError::UnknownType(kind.chars().take(64).collect())),
+            other => match AssetFrame::parse(other, &fields) {
+                Some(frame) => Ok(Self::Asset(Box::new(frame))),
+                None => Err(FrameError::UnknownType(kind.chars().take(64).collect())),
+            },
         }
     }
 
@@ -153,7 +117,7 @@ impl ClientFrame {
             | Self::Cancel(_)
             | Self::Typing(_)
             | Self::Ping
-            | Self::NotOffered(_) => false,
+            | Self::Asset(_) => false,
         }
     }
 
@@ -172,24 +136,8 @@ impl ClientFrame {
             Self::Ping => "ping",
             Self::Subscribe(_) => "subscribe",
             Self::Unsubscribe(_) => "unsubscribe",
-            Self::NotOffered(frame) => match frame.kind {
-                NotOfferedKind::UploadBegin
-                | NotOfferedKind::UploadReport
-                | NotOfferedKind::UploadEnd
-                | NotOfferedKind::Fetch
-                | NotOfferedKind::OtherAsset => "asset",
-            },
+            Self::Asset(_) => "asset",
         }
-    }
-
-    fn not_offered(kind: NotOfferedKind, fields: &Fields<'_>) -> Self {
-        Self::NotOffered(Box::new(NotOffered {
-            kind,
-            conversation_id: echo(fields.conversation_id),
-            attachment_id: echo(fields.attachment_id),
-            draft_id: echo(fields.draft_id),
-            batch_id: echo(fields.batch_id),
-        }))
     }
 }
 
@@ -263,17 +211,6 @@ mod tests {
         assert_eq!(
             refused(r#"{"type":"ai_chat_cancel","generationId":"x"}"#),
             "generationId must be the id of a generation"
-        );
-    }
-
-    #[test]
-    fn a_file_frame_keeps_what_its_answer_repeats() {
-        let frame =
-            ClientFrame::parse(r#"{"type":"asset_attached","draftId":"d","batchId":7,"size":1}"#).unwrap();
-        let ClientFrame::NotOffered(frame) = frame else { panic!("{frame:?}") };
-        assert_eq!(
-            (frame.kind, frame.draft_id.as_deref(), frame.batch_id),
-            (NotOfferedKind::UploadBegin, Some("d"), None)
         );
     }
 }

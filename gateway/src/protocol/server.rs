@@ -7,6 +7,7 @@ use slipstream_domain::{AttachmentId, ConversationId, GenerationId, MessageId, U
 use uuid::Uuid;
 
 use super::ErrorCode;
+use super::asset::{BatchUpload, ReadyAsset, UploadAborted, UploadInstructions, UploadProgress};
 use super::v1::{
     Ack, ConnectionEstablished, EndOfReply, LeafChosen, MessagePosted, MessageQueued, MessageRated,
     MessageWithdrawn, Nothing, OfConversation, PlaceInReply, ReplyQueued, ReplyRecorded, ReplyRequested,
@@ -30,6 +31,20 @@ pub enum ServerFrame {
     Typing { conversation_id: ConversationId, user_id: UserId },
     #[serde(rename = "error")]
     Error(ErrorFrame),
+    #[serde(rename = "asset_upload_instructions")]
+    AssetUploadInstructions(Box<UploadInstructions>),
+    #[serde(rename = "asset_ready")]
+    AssetReady(Box<ReadyAsset>),
+    #[serde(rename = "asset_upload_response")]
+    AssetUploadResponse(Box<ReadyAsset>),
+    #[serde(rename = "asset_upload_progress")]
+    AssetUploadProgress(UploadProgress),
+    #[serde(rename = "asset_upload_aborted")]
+    AssetUploadAborted(UploadAborted),
+    #[serde(rename = "asset_batch_upload")]
+    AssetBatchUpload(BatchUpload),
+    #[serde(rename = "asset_deleted")]
+    AssetDeleted(AssetHead),
     #[serde(rename = "asset_upload_error")]
     AssetUploadError(AssetError),
     #[serde(rename = "asset_upload_complete_error")]
@@ -188,11 +203,11 @@ pub struct ErrorFrame {
     pub retry_after_ms: Option<u64>,
 }
 
-/// Why a frame about a file was not carried out, with the fields the client gave.
+/// Which file a frame is about, in the words of its client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
-pub struct AssetError {
+pub struct AssetHead {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,6 +217,15 @@ pub struct AssetError {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_id: Option<String>,
     pub user_id: UserId,
+}
+
+/// Why a frame about a file or an image was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct AssetError {
+    #[serde(flatten)]
+    pub head: AssetHead,
     pub success: bool,
     pub error: String,
     pub code: ErrorCode,
@@ -271,6 +295,13 @@ impl ServerFrame {
             Self::Pong { .. } => "pong",
             Self::Typing { .. } => "typing",
             Self::Error(_) => "error",
+            Self::AssetUploadInstructions(_) => "asset_upload_instructions",
+            Self::AssetReady(_) => "asset_ready",
+            Self::AssetUploadResponse(_) => "asset_upload_response",
+            Self::AssetUploadProgress(_) => "asset_upload_progress",
+            Self::AssetUploadAborted(_) => "asset_upload_aborted",
+            Self::AssetBatchUpload(_) => "asset_batch_upload",
+            Self::AssetDeleted(_) => "asset_deleted",
             Self::AssetUploadError(_) => "asset_upload_error",
             Self::AssetUploadCompleteError(_) => "asset_upload_complete_error",
             Self::AssetFetchError(_) => "asset_fetch_error",

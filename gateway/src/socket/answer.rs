@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use slipstream_domain::UserId;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -12,10 +11,7 @@ use super::Speaks;
 use super::session::Session;
 use crate::hub::{self, Ask};
 use crate::meters;
-use crate::protocol::{
-    AssetError, ChatFrame, ClientFrame, ErrorCode, FrameError, NotOffered, NotOfferedKind, PictureFrame,
-    ServerFrame, V1,
-};
+use crate::protocol::{ChatFrame, ClientFrame, ErrorCode, FrameError, PictureFrame, ServerFrame, V1};
 use crate::refusal::Refusal;
 
 /// Well below the second that is the shortest time to answer a ping.
@@ -71,11 +67,8 @@ async fn carry_out(session: &Session, frame: ClientFrame) {
         ClientFrame::Unsubscribe(conversation) => return socket.subscriptions.end(conversation).await,
         ClientFrame::Typing(conversation) => return hub::typing(shared, socket, conversation).await,
         ClientFrame::Ping => return socket.frame(&ServerFrame::Pong { user_id: socket.user }),
-        ClientFrame::NotOffered(frame) => {
-            for answer in not_offered(*frame, socket.user) {
-                socket.frame(&answer);
-            }
-            return;
+        ClientFrame::Asset(frame) => {
+            return unread(session, Box::pin(hub::asset(shared, socket, *frame))).await;
         }
     };
     if let Err(refusal) = done {
@@ -119,9 +112,9 @@ async fn ask(session: &Session, wish: Ask) {
     // A drain waits for it, so that what was posted is acknowledged.
     let permit = socket.permit();
     session.shared.tasks.spawn(async move {
-        let (_permit, _posting, request_id) = (permit, posting, shared.ids.uuid());
+        let (_permit, mut posting, request_id) = (permit, Some(posting), shared.ids.uuid());
         let span = tracing::info_span!("chat", request.id = %request_id);
-        if let Err(refusal) = hub::ask(&shared, &socket, wish).instrument(span).await {
+        if let Err(refusal) = hub::ask(&shared, &socket, wish, &mut posting).instrument(span).await {
             socket.refuse(request_id, refusal);
         }
     });
@@ -141,30 +134,4 @@ async fn unread<T>(session: &Session, what: impl Future<Output = T>) -> T {
 
 fn refuse(session: &Session, refusal: Refusal) {
     session.socket.refuse(session.shared.ids.uuid(), refusal);
-}
-
-/// The answers to a frame about a file: its error twin. A failed begin of an upload has two, because the
-/// web client handles the second.
-fn not_offered(frame: NotOffered, user_id: UserId) -> Vec<ServerFrame> {
-    let NotOffered { kind, conversation_id, attachment_id, draft_id, batch_id } = frame;
-    let error = AssetError {
-        conversation_id,
-        attachment_id,
-        draft_id,
-        batch_id,
-        user_id,
-        success: false,
-        error: "Taking files is not offered by this server yet.".to_owned(),
-        code: ErrorCode::Unavailable,
-    };
-    match kind {
-        NotOfferedKind::UploadBegin => {
-            vec![ServerFrame::AssetUploadError(error.clone()), ServerFrame::AssetUploadCompleteError(error)]
-        }
-        NotOfferedKind::UploadReport | NotOfferedKind::OtherAsset => {
-            vec![ServerFrame::AssetUploadError(error)]
-        }
-        NotOfferedKind::UploadEnd => vec![ServerFrame::AssetUploadCompleteError(error)],
-        NotOfferedKind::Fetch => vec![ServerFrame::AssetFetchError(error)],
-    }
 }

@@ -1,6 +1,7 @@
 //! The gateway as clients see it: real sockets, a real log and read models, a worker that does what the test says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod assets;
 mod bad_input;
 mod client;
 mod compat_rules;

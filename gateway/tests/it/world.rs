@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use slipstream_commands::ports::LiveBus;
-use slipstream_commands::{Commands, EmailPepper, upcasters};
+use slipstream_commands::{AttachmentSettings, Attachments, Commands, EmailPepper, upcasters};
 use slipstream_domain::event::GenerationEvent;
 use slipstream_domain::{Event, GenerationId, ModelId, ProviderId};
-use slipstream_eventlog::{EventLog, LogOptions};
+use slipstream_eventlog::{EventLog, LogOptions, StreamId, Version};
 use slipstream_gateway::{
     Authenticate, AuthenticationError, Caller, Catalogue, Check, DevelopmentEmail, Gateway, GatewayDeps,
     Handshake, ModelInfo, Models, Probes, ProviderModels, Serving, Settings, UnknownName,
 };
-use slipstream_local::{EnvironmentKeys, InProcessBus, InProcessStreamState, SystemClock, UuidV7Ids};
+use slipstream_local::{
+    EnvironmentKeys, FileBlobs, InProcessBus, InProcessStreamState, SystemClock, UrlSigner, UuidV7Ids,
+};
 use slipstream_projections::{Follow, ReadModels, Runner, StreamState, follow};
 use slipstream_testkit::TestDatabase;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -44,6 +47,7 @@ pub(crate) struct World {
     tasks: TaskTracker,
     log_drain: CancellationToken,
     db: TestDatabase,
+    _files: TempDir,
 }
 
 /// How a test's world differs from the usual one.
@@ -99,8 +103,14 @@ impl World {
         let address = listener.local_addr().unwrap();
         let authenticate =
             SlowDoor { door: DevelopmentEmail::new(app.clone()), takes: twist.slow_authentication };
+        let folder = tempfile::tempdir().unwrap();
+        let public = format!("http://{address}").parse().unwrap();
+        let urls = Arc::new(UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new())));
+        let blobs = FileBlobs::open(folder.path().to_owned(), urls.clone()).unwrap();
         let gateway = Gateway::new(GatewayDeps {
             app: app.clone(),
+            files: Attachments::new(app.clone(), Arc::new(blobs), AttachmentSettings::default()),
+            blob_urls: Some(urls),
             read_models: ReadModels::new(log.clone()),
             stream_state: state.clone(),
             catalogue: Arc::new(TwoModels),
@@ -115,7 +125,20 @@ impl World {
         let requested = Mutex::new(follow(&log, log.head().await.unwrap().position));
         let gateway = gateway.start(tasks.clone(), drain.clone()).await.expect("the gateway starts");
         tasks.spawn(gateway.clone().serve(listener));
-        Self { address, gateway, app, bus, state, drain, requested, projecting, tasks, log_drain, db }
+        Self {
+            address,
+            gateway,
+            app,
+            bus,
+            state,
+            drain,
+            requested,
+            projecting,
+            tasks,
+            log_drain,
+            db,
+            _files: folder,
+        }
     }
 
     /// A client of the user with this address.
@@ -167,6 +190,13 @@ impl World {
         owner.say("Once").await;
         client.until_chunk("Once").await;
         Bystander { client, owner }
+    }
+
+    /// The names of a stream's events.
+    pub(crate) async fn events(&self, stream: Uuid) -> Vec<String> {
+        let stream = StreamId::from_uuid(stream);
+        let events = self.app.log().read_stream(stream, Version::NONE).await.unwrap();
+        events.iter().map(|event| event.event_type.to_string()).collect()
     }
 
     /// The read models stand still from now on.

@@ -2,6 +2,7 @@
 //! `SLIPSTREAM_TEST_DATABASE_URL`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attachments;
 mod branching;
 mod erasing;
 mod following;

@@ -67,7 +67,7 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 69] = [
+pub(crate) const KEYS: [Key; 79] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
@@ -107,6 +107,16 @@ pub(crate) const KEYS: [Key; 69] = [
     known("redis.tls_authority", Kind::Text, "REDIS_CA_PEM"),
     known("redis.tls_certificate", Kind::Text, "REDIS_CLIENT_CERT"),
     known("redis.tls_key", Kind::Secret, "REDIS_CLIENT_KEY"),
+    own("assets.folder", Kind::Text),
+    own("assets.public_url", Kind::Text),
+    known("assets.bucket", Kind::Text, "ASSETS_BUCKET"),
+    known("assets.generated_bucket", Kind::Text, "GEN_BUCKET"),
+    own("assets.user_mib", Kind::Count),
+    known("s3.access_key_id", Kind::Text, "AWS_ACCESS_KEY_S3"),
+    known("s3.secret_access_key", Kind::Secret, "AWS_SECRET_ACCESS_KEY_S3"),
+    own("s3.region", Kind::Text),
+    own("s3.endpoint", Kind::Text),
+    own("s3.path_style", Kind::Flag),
     own("worker.concurrency", Kind::Count),
     own("worker.grace_seconds", Kind::Count),
     own("worker.titles", Kind::Flag),

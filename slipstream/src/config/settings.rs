@@ -12,6 +12,7 @@ use slipstream_domain::ProviderId;
 use slipstream_providers::HttpSettings;
 use slipstream_workers::{AtGraceEnd, Fallback};
 
+use super::assets::{Assets, S3};
 use super::cluster::{Nats, Redis};
 use super::telemetry::{Log, Telemetry};
 
@@ -25,6 +26,8 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     pub(super) nats: Nats,
     pub(super) redis: Redis,
+    pub(super) assets: Assets,
+    pub(super) s3: S3,
     pub(super) worker: Worker,
     pub(super) catalogue: Catalogue,
     pub(super) providers: Providers,

@@ -130,6 +130,8 @@ async fn serve(
         vendors,
         gateway: config.gateway.clone(),
         cluster: config.cluster.clone(),
+        files: config.files.clone(),
+        data_dir: config.data_dir.clone(),
         worker: config.worker(),
         free_messages_per_day: config.free_messages_per_day(),
         metrics: telemetry::collect_metrics()?,

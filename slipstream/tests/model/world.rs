@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use slipstream_commands::ports::Ids;
-use slipstream_commands::{Commands, Dispatcher, EmailPepper, upcasters};
+use slipstream_commands::{AttachmentSettings, Attachments, Commands, Dispatcher, EmailPepper, upcasters};
 use slipstream_domain::{GenerationId, ModelId, Part, ProviderId, WorkerId};
 use slipstream_eventlog::{EventLog, LogOptions};
 use slipstream_gateway::{
     Catalogue, DevelopmentEmail, Gateway, GatewayDeps, Models, Probes, Settings, UnknownName,
 };
-use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
+use slipstream_local::{EnvironmentKeys, FileBlobs, SystemClock, UrlSigner, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, generation_log};
 use slipstream_providers::Providers;
 use slipstream_testkit::TestDatabase;
 use slipstream_workers::{WorkerDeps, Workers};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,8 @@ struct World {
     catalogue: Arc<slipstream_providers::Catalogue>,
     providers: Arc<Providers>,
     gateway: watch::Sender<SocketAddr>,
+    /// Files, which nobody sends here.
+    files: TempDir,
     tasks: TaskTracker,
     drain: CancellationToken,
     log_drain: CancellationToken,
@@ -93,6 +96,7 @@ impl World {
             catalogue,
             providers: Arc::new(providers),
             gateway: watch::Sender::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            files: tempfile::tempdir().unwrap(),
             tasks,
             drain: CancellationToken::new(),
             log_drain,
@@ -157,8 +161,13 @@ impl World {
     async fn serve(&mut self) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let public = format!("http://{address}").parse().unwrap();
+        let urls = Arc::new(UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new())));
+        let blobs = FileBlobs::open(self.files.path().to_owned(), urls.clone()).unwrap();
         let gateway = Gateway::new(GatewayDeps {
             app: self.app.clone(),
+            files: Attachments::new(self.app.clone(), Arc::new(blobs), AttachmentSettings::default()),
+            blob_urls: Some(urls),
             read_models: ReadModels::new(self.app.log().clone()),
             stream_state: self.state.clone(),
             catalogue: Arc::new(Simulated(self.catalogue.clone())),

@@ -9,6 +9,7 @@ mod faults;
 mod making;
 mod pictures;
 mod queue;
+mod reaping;
 mod taking_over;
 mod titles;
 mod world;

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
@@ -20,6 +21,8 @@ use super::unavailable;
 const ASIDE: &str = ".incoming";
 /// Read at a time: few system calls, and little memory per reader.
 const PIECE: usize = 64 * 1024;
+/// Nobody receives a file for so long without a byte: its process is gone.
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// A file that is received. Dropped before it is placed, it is removed.
 pub(super) struct Incoming {
@@ -30,14 +33,17 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// Makes the folder, and removes what was being received when the last process ended.
+    /// Makes the folder, and removes what was being received by a process that is gone.
     pub(super) fn sweep(folder: &Path) -> io::Result<()> {
         let aside = folder.join(ASIDE);
-        match std::fs::remove_dir_all(&aside) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
+        std::fs::create_dir_all(&aside)?;
+        for entry in std::fs::read_dir(aside)? {
+            let entry = entry?;
+            if entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > ABANDONED) {
+                std::fs::remove_file(entry.path())?;
+            }
         }
-        std::fs::create_dir_all(aside)
+        Ok(())
     }
 
     /// Writes the bytes and their footer aside, down to the disk.

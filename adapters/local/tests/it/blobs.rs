@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -42,6 +43,8 @@ async fn blobs_survive_their_process_and_the_remains_of_a_crash_do_not() {
     let stored = blobs(folder.path()).put(&key(), &text(), pieces("kept")).await.unwrap();
     let remains = folder.path().join(".incoming/cut-off");
     std::fs::write(&remains, "half").unwrap();
+    let days_ago = std::fs::metadata(&remains).unwrap().modified().unwrap() - Duration::from_hours(49);
+    std::fs::File::options().write(true).open(&remains).unwrap().set_modified(days_ago).unwrap();
     let reopened = blobs(folder.path());
     assert_eq!(reopened.head(&key()).await.unwrap(), stored);
     assert!(!remains.exists());

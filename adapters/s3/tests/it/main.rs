@@ -1,0 +1,4 @@
+//! Blobs on servers that speak like S3.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod moto;

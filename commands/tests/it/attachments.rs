@@ -1,0 +1,292 @@
+//! Files: from the announcement to the message.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use slipstream_commands::attachments::{Announce, Instructed};
+use slipstream_commands::ports::{BlobStore, ByteStream};
+use slipstream_commands::{
+    AttachmentError, AttachmentSettings, Attachments, CommandError, Place, PostRequest, post_message,
+};
+use slipstream_domain::attachment::{LimitRejection, Limits, Usage};
+use slipstream_domain::event::FailReason;
+use slipstream_domain::{AttachmentId, FileName, MediaType, OnBusy, Origin, UserId};
+use slipstream_local::{FileBlobs, SystemClock, UrlSigner};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::world::{World, says};
+
+struct Files {
+    world: World,
+    files: Attachments,
+    ann: UserId,
+    _folder: TempDir,
+}
+
+impl Files {
+    async fn new() -> Self {
+        let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+        let public = "http://127.0.0.1:4000".parse().unwrap();
+        let urls = UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new()));
+        let store = FileBlobs::open(folder.path().to_owned(), Arc::new(urls)).unwrap();
+        let limits = Limits { pixels: 1000, ..Limits::default() };
+        let settings = AttachmentSettings { limits, ..AttachmentSettings::default() };
+        let files = Attachments::new(world.app.clone(), Arc::new(store), settings);
+        Self { ann: world.user("ann@example.com").await, world, files, _folder: folder }
+    }
+
+    fn announce(&self, name: &str, mime: &str, size: u64) -> Announce {
+        Announce {
+            actor: self.ann,
+            conversation_id: None,
+            draft_id: None,
+            batch_id: None,
+            origin: Origin::Upload,
+            filename: FileName::parse(name).unwrap(),
+            mime: media_type(mime),
+            size: Some(size),
+            source_url: None,
+        }
+    }
+
+    async fn announced(&self, name: &str, mime: &str, size: usize) -> Instructed {
+        let announce = self.announce(name, mime, size as u64);
+        self.files.announce_upload(&announce, Usage::default()).await.unwrap()
+    }
+
+    /// As the client's PUT does.
+    async fn upload(&self, told: &Instructed, mime: &str, bytes: &[u8]) {
+        self.files.store().put(&told.key, &media_type(mime), one_piece(bytes)).await.unwrap();
+    }
+
+    async fn uploaded(&self, name: &str, mime: &str, bytes: &[u8]) -> AttachmentId {
+        let told = self.announced(name, mime, bytes.len()).await;
+        self.upload(&told, mime, bytes).await;
+        told.id
+    }
+
+    async fn ready(&self, name: &str) -> AttachmentId {
+        let id = self.uploaded(name, "text/plain", b"some text").await;
+        self.files.complete_upload(self.ann, id).await.unwrap();
+        id
+    }
+
+    /// Why it failed, and that its bytes are gone.
+    async fn refused(&self, mime: &str, bytes: &[u8]) -> FailReason {
+        let told = self.announced("file", mime, bytes.len()).await;
+        self.upload(&told, mime, bytes).await;
+        let Err(AttachmentError::Failed(reason)) = self.files.complete_upload(self.ann, told.id).await else {
+            panic!("{mime} was taken")
+        };
+        assert!(self.files.store().head(&told.key).await.is_err(), "its bytes are still there");
+        reason
+    }
+
+    async fn say_with(&self, ids: &[AttachmentId]) -> Uuid {
+        let place = Place::New(self.world.app.new_conversation_id());
+        let request =
+            PostRequest { attachment_ids: ids.to_vec(), ..says(self.ann, place, "look", OnBusy::Reject) };
+        post_message(&self.world.app, request).await.unwrap().conversation_id.as_uuid()
+    }
+
+    async fn events(&self, id: AttachmentId) -> Vec<String> {
+        self.world.events(id.as_uuid()).await
+    }
+}
+
+fn media_type(text: &str) -> MediaType {
+    MediaType::parse(text).unwrap()
+}
+
+fn one_piece(bytes: &[u8]) -> ByteStream {
+    futures::stream::iter([Ok(Bytes::copy_from_slice(bytes))]).boxed()
+}
+
+fn png(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let picture = image::DynamicImage::new_rgba8(width, height);
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+fn command(error: AttachmentError) -> CommandError {
+    match error {
+        AttachmentError::Command(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_announced_uploaded_checked_and_ready() {
+    let files = Files::new().await;
+    let bytes = png(20, 10);
+    let told = files.announced("../My Photo.png", "image/png", bytes.len()).await;
+    assert_eq!(told.instructions.method, "PUT");
+    let key = told.key.key().to_owned();
+    assert!(key.starts_with(&format!("upload/{}/", files.ann)) && key.ends_with("-My_Photo.png"), "{key}");
+    files.files.start_upload(files.ann, told.id).await.unwrap();
+    files.upload(&told, "image/png", &bytes).await;
+    let ready = files.files.complete_upload(files.ann, told.id).await.unwrap();
+    let image = ready.ready.image.clone().unwrap();
+    assert_eq!((image.width, image.height, ready.ready.size), (20, 10, bytes.len() as u64));
+    let again = files.files.complete_upload(files.ann, told.id).await.unwrap();
+    assert_eq!(again, ready);
+    let told_events = ["AttachmentRequested", "UploadStarted", "AttachmentReady"];
+    assert_eq!(files.events(told.id).await, told_events, "completing twice is one event");
+    assert!(files.files.download(&ready).await.unwrap().url.contains("/blobs/assets/upload/"));
+}
+
+#[tokio::test]
+async fn to_others_a_file_is_as_absent_as_one_that_never_was() {
+    let files = Files::new().await;
+    let bob = files.world.user("bob@example.com").await;
+    let id = files.uploaded("a.txt", "text/plain", b"some text").await;
+    for id in [id, AttachmentId::from_uuid(Uuid::now_v7()), AttachmentId::from_uuid(files.ann.as_uuid())] {
+        let actor = bob;
+        assert!(matches!(files.files.complete_upload(actor, id).await, Err(AttachmentError::NotFound)));
+        assert!(matches!(files.files.start_upload(actor, id).await, Err(AttachmentError::NotFound)));
+        assert!(matches!(files.files.delete(actor, id).await, Err(AttachmentError::NotFound)));
+        let failed = files.files.fail_upload(actor, id, FailReason::Aborted).await;
+        assert!(matches!(failed, Err(AttachmentError::NotFound)));
+    }
+    assert_eq!(files.events(id).await, ["AttachmentRequested"]);
+}
+
+#[tokio::test]
+async fn complete_without_an_upload_changes_nothing_and_may_come_again() {
+    let files = Files::new().await;
+    let told = files.announced("a.txt", "text/plain", 4).await;
+    let early = files.files.complete_upload(files.ann, told.id).await;
+    assert!(matches!(early, Err(AttachmentError::NotUploaded)));
+    files.upload(&told, "text/plain", b"text").await;
+    assert!(files.files.complete_upload(files.ann, told.id).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_not_what_was_said_fails_and_its_bytes_go() {
+    let files = Files::new().await;
+    let told = files.announced("a.txt", "text/plain", 5).await;
+    files.upload(&told, "text/plain", b"four").await;
+    let short = files.files.complete_upload(files.ann, told.id).await;
+    assert!(matches!(short, Err(AttachmentError::Failed(FailReason::SizeMismatch))));
+    assert_eq!(files.events(told.id).await, ["AttachmentRequested", "AttachmentFailed"]);
+    let later = files.files.complete_upload(files.ann, told.id).await;
+    assert!(matches!(later, Err(AttachmentError::Failed(FailReason::SizeMismatch))));
+
+    let executable = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0";
+    assert_eq!(files.refused("image/png", executable).await, FailReason::ContentMismatch);
+    assert_eq!(files.refused("text/plain", executable).await, FailReason::ContentMismatch);
+    assert_eq!(files.refused("image/jpeg", &png(9, 9)).await, FailReason::ContentMismatch);
+    assert_eq!(files.refused("image/png", &png(100, 11)).await, FailReason::UnreadableImage);
+    assert_eq!(files.refused("image/png", &png(9, 9)[..20]).await, FailReason::UnreadableImage);
+}
+
+#[tokio::test]
+async fn what_is_too_large_empty_or_of_no_type_we_take_is_not_announced() {
+    let files = Files::new().await;
+    for (mime, size) in [("video/mp4", 5 << 30), ("text/plain", 0), ("application/x-msdownload", 9)] {
+        let refused = files.files.announce_upload(&files.announce("a", mime, size), Usage::default()).await;
+        assert!(matches!(refused, Err(AttachmentError::Limit(_))), "{mime} {size}");
+    }
+    let full = Usage { bytes: Limits::default().user, open: 0 };
+    let refused = files.files.announce_upload(&files.announce("a", "text/plain", 9), full).await;
+    assert!(matches!(refused, Err(AttachmentError::Limit(LimitRejection::Quota { .. }))));
+    let nobody =
+        Announce { actor: UserId::from_uuid(Uuid::now_v7()), ..files.announce("a", "text/plain", 9) };
+    let refused = files.files.announce_upload(&nobody, Usage::default()).await.unwrap_err();
+    assert!(matches!(command(refused), CommandError::NotFound("user")));
+}
+
+#[tokio::test]
+async fn two_files_of_one_name_have_two_keys() {
+    let files = Files::new().await;
+    let (one, two) = tokio::join!(
+        files.announced("image.png", "image/png", 9),
+        files.announced("image.png", "image/png", 9)
+    );
+    assert_ne!(one.key, two.key);
+}
+
+#[tokio::test]
+async fn bytes_that_come_through_us_are_as_many_as_was_said() {
+    let files = Files::new().await;
+    let store = |announce: Announce, bytes: &'static [u8]| {
+        let files = &files.files;
+        async move {
+            files.store_file(&announce, Usage::default(), one_piece(bytes), FailReason::FetchFailed).await
+        }
+    };
+    let announce = files.announce("a.txt", "text/plain", 4);
+    assert_eq!(store(announce.clone(), b"text").await.unwrap().ready.size, 4);
+    let unknown = Announce { size: None, ..announce.clone() };
+    assert_eq!(store(unknown.clone(), b"any length").await.unwrap().ready.size, 10);
+    for (announce, bytes) in [(announce.clone(), &b"longer"[..]), (announce, b"s"), (unknown, b"")] {
+        let refused = store(announce, bytes).await;
+        assert!(matches!(refused, Err(AttachmentError::Failed(FailReason::FetchFailed))), "{bytes:?}");
+    }
+}
+
+#[tokio::test]
+async fn ready_files_become_part_of_the_message_in_its_append() {
+    let files = Files::new().await;
+    let (one, two) = (files.ready("1.txt").await, files.ready("2.txt").await);
+    let open = files.announced("3.txt", "text/plain", 9).await.id;
+    let conversation = files.say_with(&[one, open, two, one]).await;
+    let posted = files.world.stream(conversation).await;
+    let said = posted.iter().find(|event| &*event.event_type == "UserMessagePosted").unwrap();
+    let data: serde_json::Value = serde_json::from_str(&said.payload.as_ref().unwrap().data).unwrap();
+    assert_eq!(data["attachmentIds"], serde_json::json!([one, two]));
+    for id in [one, two] {
+        let linked = files.world.stream(id.as_uuid()).await.pop().unwrap();
+        assert_eq!(&*linked.event_type, "AttachmentLinked");
+        assert_eq!(linked.correlation.as_uuid(), conversation);
+        let together = linked.recorded_at == said.recorded_at;
+        assert!(together, "it was linked in another append");
+    }
+    assert_eq!(files.events(open).await, ["AttachmentRequested"]);
+
+    let next = files.say_with(&[one]).await;
+    assert_eq!(files.world.stream(next).await.len(), posted.len(), "the message is posted without it");
+    assert_eq!(files.events(one).await.len(), 3, "it belongs to the first message");
+}
+
+#[tokio::test]
+async fn a_message_has_ten_files_and_none_of_anybody_else() {
+    let files = Files::new().await;
+    let mut ids = Vec::new();
+    for n in 0..11 {
+        ids.push(files.ready(&format!("{n}.txt")).await);
+    }
+    files.say_with(&ids).await;
+    assert_eq!(files.events(ids[9]).await.len(), 3);
+    assert_eq!(files.events(ids[10]).await.len(), 2, "the eleventh is left out");
+
+    let bob = files.world.user("bob@example.com").await;
+    let place = Place::New(files.world.app.new_conversation_id());
+    let request = PostRequest { attachment_ids: vec![ids[10]], ..says(bob, place, "mine?", OnBusy::Reject) };
+    post_message(&files.world.app, request).await.unwrap();
+    assert_eq!(files.events(ids[10]).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_gone_and_its_bytes_when_it_is_purged() {
+    let files = Files::new().await;
+    let id = files.ready("a.txt").await;
+    let ready = files.files.ready_file(files.ann, id).await.unwrap();
+    files.files.purge(files.ann, id).await.unwrap();
+    assert_eq!(files.events(id).await.len(), 2, "only what is deleted is purged");
+    for _ in 0..2 {
+        files.files.delete(files.ann, id).await.unwrap();
+    }
+    assert!(matches!(files.files.ready_file(files.ann, id).await, Err(AttachmentError::NotFound)));
+    let key = ready.blob().unwrap().key;
+    assert!(files.files.store().head(&key).await.is_ok());
+    for _ in 0..2 {
+        files.files.purge(files.ann, id).await.unwrap();
+    }
+    assert!(files.files.store().head(&key).await.is_err());
+    let lived = ["AttachmentRequested", "AttachmentReady", "AttachmentDeleted", "AttachmentPurged"];
+    assert_eq!(files.events(id).await, lived);
+}
