@@ -57,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<SecretString>,
     /// What e-mail addresses are hashed with; one is made in a data folder when it is not set.
     pub(crate) email_pepper: Option<SecretString>,
+    /// What data keys are wrapped with; one is made in a data folder when it is not set.
+    pub(crate) master_keys: Option<SecretString>,
     /// Whether `serve` takes `?email=` from this machine at its word.
     pub(crate) development_email: bool,
     /// What the gateway allows.
@@ -133,6 +135,7 @@ impl Config {
             listen: settings.server.listen,
             database_url: settings.database.url,
             email_pepper: settings.auth.email_pepper,
+            master_keys: settings.vault.master_keys,
             development_email: settings.auth.development_email,
             gateway: settings.gateway.into(),
             worker: settings.worker,

@@ -15,6 +15,7 @@ mod output;
 mod ports;
 mod readiness;
 mod role;
+mod secrets;
 mod subcommands;
 mod telemetry;
 mod usage;

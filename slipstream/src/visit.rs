@@ -1,15 +1,18 @@
 //! A short command's stay at a database: opens it beside its owner or while there is none, and leaves it as it was.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use slipstream_commands::upcasters;
 use slipstream_eventlog::{EventLog, LogOptions};
+use slipstream_vault::Vault;
 use sqlx::PgPool;
 
 use crate::config::Config;
 use crate::database::{Database, Place};
 use crate::lifecycle::{Stage, StopSignals};
+use crate::secrets;
 
 /// Connections of a short command.
 const CONNECTIONS: u32 = 4;
@@ -17,13 +20,18 @@ const CONNECTIONS: u32 = 4;
 /// An open database, as a visitor has it.
 pub(crate) struct Visit {
     pub(crate) pool: PgPool,
+    vault: Vault,
     stage: Stage,
 }
 
 impl Visit {
     /// The log, whose tasks end with the visit. To be asked for once.
     pub(crate) fn log(&self) -> EventLog {
-        let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
+        let options = LogOptions {
+            key_ring: Arc::new(self.vault.key_ring()),
+            upcasters: upcasters(),
+            ..LogOptions::default()
+        };
         EventLog::start(self.pool.clone(), options, &self.stage.tasks, self.stage.drain.clone())
     }
 }
@@ -56,8 +64,10 @@ pub(crate) async fn visit<T>(
     work: impl AsyncFnOnce(&Visit) -> anyhow::Result<T>,
 ) -> anyhow::Result<Option<T>> {
     let mut stop = StopSignals::listen()?;
+    let masters = secrets::known_master_keys(config, place)?;
     let database = Database::visit(config, place, CONNECTIONS).await?;
-    let visit = Visit { pool: database.pool.clone(), stage: Stage::default() };
+    let vault = Vault::new(database.pool.clone(), masters);
+    let visit = Visit { pool: database.pool.clone(), vault, stage: Stage::default() };
     let done = until(work(&visit), &mut stop).await;
     visit.stage.drain.cancel();
     visit.stage.tasks.close();

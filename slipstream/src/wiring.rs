@@ -15,6 +15,7 @@ use slipstream_gateway::{DevelopmentEmail, Gateway, GatewayDeps, Probes, serve_p
 use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, StreamState, watch_lag};
 use slipstream_providers::{Catalogue, Providers};
+use slipstream_vault::Vault;
 use slipstream_workers::{Patience, Reaper, WorkerDeps, Workers};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -39,6 +40,7 @@ pub(crate) struct Parts {
     /// Where files go, and the data folder, below which they go when no setting says it.
     pub(crate) files: Files,
     pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) vault: Vault,
     pub(crate) vendors: Vendors,
     pub(crate) gateway: slipstream_gateway::Settings,
     pub(crate) worker: slipstream_workers::Settings,
@@ -120,7 +122,11 @@ pub(crate) async fn start(
         None => Ports::in_process(),
         Some(cluster) => Ports::shared(cluster, life).await?,
     };
-    let options = LogOptions { upcasters: upcasters(), hints: adapters.hints, ..LogOptions::default() };
+    let options = LogOptions {
+        key_ring: Arc::new(parts.vault.key_ring()),
+        hints: adapters.hints,
+        upcasters: upcasters(),
+    };
     let log = EventLog::start(parts.pool.clone(), options, &life.log.tasks, life.log.drain.clone());
     let mut checks = readiness::checks(parts.pool, log.clone());
     checks.extend(adapters.checks);

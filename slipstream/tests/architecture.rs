@@ -9,7 +9,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate by its folder, and the folders of ours it may depend on.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("eventlog", &[]),
     ("commands", &["domain", "eventlog"]),
@@ -22,6 +22,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("adapters/postgres", &[]),
     ("adapters/redis", &["domain", "projections"]),
     ("adapters/s3", &["domain", "commands"]),
+    ("adapters/vault", &["eventlog"]),
     (
         "slipstream",
         &[
@@ -37,6 +38,7 @@ const EDGES: [(&str, &[&str]); 15] = [
             "adapters/postgres",
             "adapters/redis",
             "adapters/s3",
+            "adapters/vault",
         ],
     ),
     (TESTKIT, ANYTHING),

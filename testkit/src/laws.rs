@@ -5,11 +5,13 @@
 mod blob_store;
 mod hints;
 mod job_queue;
+mod key_ring;
 mod live_bus;
 mod stream_state;
 
 pub use blob_store::blob_store;
 pub use hints::hints;
 pub use job_queue::{QueueTimes, job_queue};
+pub use key_ring::{key_ring, sealing_key_ring};
 pub use live_bus::live_bus;
 pub use stream_state::stream_state;

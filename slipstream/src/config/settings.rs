@@ -22,6 +22,7 @@ pub(super) struct Settings {
     pub(super) server: Server,
     pub(super) database: Database,
     pub(super) auth: Auth,
+    pub(super) vault: Vault,
     pub(super) gateway: Gateway,
     pub(super) limits: Limits,
     pub(super) nats: Nats,
@@ -52,6 +53,12 @@ pub(super) struct Auth {
     #[serde(serialize_with = "no_secret")]
     pub(super) email_pepper: Option<SecretString>,
     pub(super) development_email: bool,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Vault {
+    #[serde(serialize_with = "no_secret")]
+    pub(super) master_keys: Option<SecretString>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

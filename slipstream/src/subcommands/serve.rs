@@ -2,15 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use rand::RngExt;
-use secrecy::SecretString;
-use slipstream_commands::EmailPepper;
+use slipstream_vault::Vault;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
@@ -18,6 +15,7 @@ use crate::database::{Database, DatabaseOptions, Place};
 use crate::lifecycle::{Lifecycle, StopSignals};
 use crate::output::Output;
 use crate::role::Role;
+use crate::secrets;
 use crate::telemetry;
 use crate::usage::Usage;
 use crate::wiring;
@@ -58,7 +56,7 @@ It is taken from this machine only, by its own name and without a proxy between.
 const EXAMPLES: &str = "\
 Examples:
   SLIPSTREAM_AUTH__DEVELOPMENT_EMAIL=true slipstream serve
-  DATABASE_URL=postgres://… EMAIL_PEPPER=… slipstream serve --config /etc/slipstream.toml
+  DATABASE_URL=postgres://… EMAIL_PEPPER=… ENCRYPTION_KEY=… slipstream serve --config /etc/slipstream.toml
   NATS_URL=nats://… REDIS_URL=redis://… slipstream serve --roles worker --listen 127.0.0.1:4001";
 
 /// What is to be run.
@@ -97,10 +95,8 @@ pub(crate) async fn start(config: Config, service: Service) -> anyhow::Result<Ex
     let vendors = wiring::Vendors::new(&config).map_err(|error| Usage(format!("{error:#}")))?;
     let listener = bind(service.listen).await?;
     let place = Place::of(&config, &service.database)?;
-    if let Place::Server(_) = place {
-        // Before anything is done to it; a folder makes its own.
-        pepper(&config, &place)?;
-    }
+    // Before anything is done to a server.
+    secrets::check(&config, &place)?;
     let mut database = match &config.cluster {
         None => Database::own(&config, &place, CONNECTIONS).await?,
         Some(_) => Database::share(&place, CONNECTIONS).await?,
@@ -126,7 +122,8 @@ async fn serve(
     let life = Lifecycle::default();
     let parts = wiring::Parts {
         pool: database.pool.clone(),
-        pepper: pepper(config, place)?,
+        pepper: secrets::pepper(config, place)?,
+        vault: Vault::open(database.pool.clone(), secrets::master_keys(config, place)?).await?,
         vendors,
         gateway: config.gateway.clone(),
         cluster: config.cluster.clone(),
@@ -166,53 +163,4 @@ fn say_where(address: SocketAddr, is_gateway: bool) -> std::io::Result<()> {
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("cannot listen on {address}; choose another address with --listen"))
-}
-
-/// The pepper that is set, else the data folder's own, made the first time.
-fn pepper(config: &Config, place: &Place) -> anyhow::Result<EmailPepper> {
-    match (&config.email_pepper, place) {
-        (Some(pepper), _) => Ok(EmailPepper::new(pepper.clone())),
-        (None, Place::Folder(folder)) => Ok(EmailPepper::new(kept_pepper(&folder.join("email-pepper"))?)),
-        (None, Place::Server(_)) => Err(Usage(PEPPER_WANTED.to_owned()).into()),
-    }
-}
-
-const PEPPER_WANTED: &str =
-    "EMAIL_PEPPER must be set together with DATABASE_URL, to a secret that never changes";
-
-fn kept_pepper(file: &Path) -> anyhow::Result<SecretString> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let cannot = || format!("cannot use {}", file.display());
-    match std::fs::read_to_string(file) {
-        Ok(pepper) if !pepper.is_empty() => return Ok(SecretString::from(pepper)),
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(cannot),
-    }
-    let pepper: String =
-        rand::rng().sample_iter(rand::distr::Alphanumeric).take(43).map(char::from).collect();
-    // Written beside and renamed, so that a crash never leaves half a pepper.
-    let beside = file.with_extension("new");
-    let mut open = std::fs::OpenOptions::new();
-    let mut written =
-        open.write(true).create(true).truncate(true).mode(0o600).open(&beside).with_context(cannot)?;
-    written.write_all(pepper.as_bytes()).and_then(|()| written.sync_all()).with_context(cannot)?;
-    std::fs::rename(&beside, file).with_context(cannot)?;
-    Ok(SecretString::from(pepper))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use secrecy::ExposeSecret;
-
-    #[test]
-    fn a_pepper_is_made_once_and_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("email-pepper");
-        let made = kept_pepper(&file).unwrap();
-        assert_eq!(made.expose_secret().len(), 43);
-        assert_eq!(kept_pepper(&file).unwrap().expose_secret(), made.expose_secret());
-    }
 }

@@ -8,6 +8,7 @@ mod first_run;
 mod operator;
 mod process;
 mod refusals;
+mod sealing;
 mod settings;
 mod telemetry;
 mod vendors;

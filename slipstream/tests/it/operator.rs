@@ -11,7 +11,10 @@ use crate::process::{DataFolder, Dev, run_on, slipstream};
 /// A command on a server of the operator's.
 fn on(database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = slipstream(arguments);
-    command.env("DATABASE_URL", database.url()).env("EMAIL_PEPPER", "pepper");
+    command
+        .env("DATABASE_URL", database.url())
+        .env("EMAIL_PEPPER", "pepper")
+        .env("ENCRYPTION_KEY", "a1".repeat(32));
     command
 }
 

@@ -63,7 +63,10 @@ async fn a_database_has_one_owner_at_a_time() {
     let database = TestDatabase::create().await;
     let start = || {
         let mut command = slipstream(&["dev", "--listen", "127.0.0.1:0"]);
-        command.env("DATABASE_URL", database.url()).env("EMAIL_PEPPER", "pepper");
+        command
+            .env("DATABASE_URL", database.url())
+            .env("EMAIL_PEPPER", "pepper")
+            .env("ENCRYPTION_KEY", "a1".repeat(32));
         command
     };
     let first = Dev::spawn(start()).await;

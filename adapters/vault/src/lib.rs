@@ -1,0 +1,17 @@
+//! Keys and what is sealed with them, in PostgreSQL's schema `vault`: one data key a person, wrapped by a master key.
+//!
+//! The second truth beside the log: nothing here can be rebuilt. A key in the clear exists only in memory, is wiped when
+//! it is dropped, and is part of no error.
+
+mod cache;
+mod cipher;
+mod data_keys;
+mod error;
+mod key_ring;
+mod master_keys;
+mod vault;
+
+pub use error::VaultError;
+pub use key_ring::VaultKeyRing;
+pub use master_keys::{MasterId, MasterKeyError, MasterKeys};
+pub use vault::Vault;

@@ -1,0 +1,126 @@
+//! The secrets a service cannot be without: those that are set, else those of the data folder, made there the first time.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::Context;
+use rand::RngExt;
+use secrecy::SecretString;
+use slipstream_commands::EmailPepper;
+use slipstream_vault::MasterKeys;
+
+use crate::config::Config;
+use crate::database::Place;
+use crate::usage::Usage;
+
+const PEPPER_FILE: &str = "email-pepper";
+const MASTER_KEY_FILE: &str = "master-key";
+
+/// Whether a server of the operator's comes with its secrets; a folder makes its own.
+///
+/// # Errors
+/// One is missing, or is none.
+pub(crate) fn check(config: &Config, place: &Place) -> anyhow::Result<()> {
+    match place {
+        Place::Folder(_) => Ok(()),
+        Place::Server(_) => pepper(config, place).and(master_keys(config, place)).map(drop),
+    }
+}
+
+/// What e-mail addresses are hashed with.
+///
+/// # Errors
+/// It must be set and is not; the folder's cannot be read or made.
+pub(crate) fn pepper(config: &Config, place: &Place) -> anyhow::Result<EmailPepper> {
+    match (&config.email_pepper, place) {
+        (Some(pepper), _) => Ok(EmailPepper::new(pepper.clone())),
+        (None, Place::Folder(folder)) => Ok(EmailPepper::new(kept(&folder.join(PEPPER_FILE), new_pepper)?)),
+        (None, Place::Server(_)) => Err(Usage(PEPPER_WANTED.to_owned()).into()),
+    }
+}
+
+/// What data keys are wrapped with.
+///
+/// # Errors
+/// They must be set and are not, or are none; the folder's cannot be read or made.
+pub(crate) fn master_keys(config: &Config, place: &Place) -> anyhow::Result<MasterKeys> {
+    match (&config.master_keys, place) {
+        (Some(keys), _) => parse(keys),
+        (None, Place::Folder(folder)) => {
+            let file = folder.join(MASTER_KEY_FILE);
+            MasterKeys::parse(&kept(&file, new_master_key)?).with_context(|| file.display().to_string())
+        }
+        (None, Place::Server(_)) => Err(Usage(MASTER_KEYS_WANTED.to_owned()).into()),
+    }
+}
+
+/// The same for who only looks: makes none, and does without.
+///
+/// # Errors
+/// They are set and are none; the folder's cannot be read.
+pub(crate) fn known_master_keys(config: &Config, place: &Place) -> anyhow::Result<MasterKeys> {
+    match (&config.master_keys, place) {
+        (None, Place::Folder(folder)) if !folder.join(MASTER_KEY_FILE).exists() => Ok(MasterKeys::none()),
+        (None, Place::Server(_)) => Ok(MasterKeys::none()),
+        (Some(_), _) | (None, Place::Folder(_)) => master_keys(config, place),
+    }
+}
+
+const PEPPER_WANTED: &str =
+    "EMAIL_PEPPER must be set together with DATABASE_URL, to a secret that never changes";
+const MASTER_KEYS_WANTED: &str = "ENCRYPTION_KEY must be set together with DATABASE_URL, to 64 hexadecimal digits \
+    (openssl rand -hex 32) that are kept as carefully as the database, and apart from it";
+
+fn parse(keys: &SecretString) -> anyhow::Result<MasterKeys> {
+    let keys = MasterKeys::parse(keys);
+    Ok(keys.map_err(|error| Usage(format!("vault.master_keys (ENCRYPTION_KEY): {error}")))?)
+}
+
+fn new_pepper() -> String {
+    rand::rng().sample_iter(rand::distr::Alphanumeric).take(43).map(char::from).collect()
+}
+
+fn new_master_key() -> String {
+    hex::encode(rand::rng().random::<[u8; 32]>())
+}
+
+/// What the file holds; what `make` makes when there is nothing.
+fn kept(file: &Path, make: impl FnOnce() -> String) -> anyhow::Result<SecretString> {
+    let cannot = || format!("cannot use {}", file.display());
+    match std::fs::read_to_string(file) {
+        Ok(secret) if !secret.is_empty() => return Ok(SecretString::from(secret)),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(cannot),
+    }
+    let secret = make();
+    // Written beside and renamed, so that a crash never leaves half a secret.
+    let beside = file.with_extension("new");
+    let mut open = std::fs::OpenOptions::new();
+    let mut written =
+        open.write(true).create(true).truncate(true).mode(0o600).open(&beside).with_context(cannot)?;
+    written.write_all(secret.as_bytes()).and_then(|()| written.sync_all()).with_context(cannot)?;
+    std::fs::rename(&beside, file).with_context(cannot)?;
+    Ok(SecretString::from(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn a_secret_is_made_once_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(PEPPER_FILE);
+        let made = kept(&file, new_pepper).unwrap();
+        assert_eq!(made.expose_secret().len(), 43);
+        assert_eq!(kept(&file, new_pepper).unwrap().expose_secret(), made.expose_secret());
+    }
+
+    #[test]
+    fn a_master_key_that_is_made_is_one() {
+        assert!(MasterKeys::parse(&new_master_key().into()).is_ok());
+    }
+}
