@@ -158,6 +158,7 @@ impl From<UserRejection> for CommandError {
         match rejection {
             UserRejection::Unknown => Self::NotFound("user"),
             UserRejection::AlreadyRegistered => Self::Contended,
+            UserRejection::Erased => Self::Erased,
         }
     }
 }

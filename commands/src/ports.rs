@@ -8,6 +8,9 @@ mod job_queue;
 mod key_vault;
 mod live_bus;
 mod pictures;
+mod provider_keys;
+mod sessions;
+mod user_vault;
 
 pub use blob_store::{
     Blob, BlobError, BlobMeta, BlobRead, BlobStore, ByteRange, ByteStream, Listed, SignedUrl,
@@ -20,6 +23,9 @@ pub use job_queue::{Delivery, Job, JobQueue};
 pub use key_vault::KeyVault;
 pub use live_bus::{BusEvent, LiveBus, LiveMessage, Subject, Subscription};
 pub use pictures::{NewPicture, Pictures};
+pub use provider_keys::{ProviderKeys, StoredKey};
+pub use sessions::{OpenedSession, SessionSummary, Sessions, Tickets};
+pub use user_vault::UserVault;
 
 /// A port did not answer. The message names no key and no content.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -6,7 +6,7 @@ use slipstream_domain::{
     AttachmentId, ConversationId, GenerationId, GenerationKind, MessageId, ModelId, OnBusy, Params,
     ProviderId, SystemPrompt, Title, UserId,
 };
-use slipstream_eventlog::{CommandId, Guard, StreamId, Version};
+use slipstream_eventlog::{CommandId, Guard, StreamId};
 
 use crate::ask_reply::{Decision, Once, Request};
 use crate::attachments::free_files;
@@ -145,8 +145,6 @@ async fn attempt(
 /// The guard that the user is still who they were: a command that creates a stream depends on it.
 pub(crate) async fn registered(app: &Commands, actor: UserId) -> Result<Guard, CommandError> {
     let user = loading::user(&app.log, actor).await?;
-    if user.version == Version::NONE {
-        return Err(CommandError::NotFound("user"));
-    }
+    user.state.check_active()?;
     Ok(Guard { stream: StreamId::from_uuid(actor.as_uuid()), version: user.version })
 }

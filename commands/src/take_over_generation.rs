@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slipstream_domain::{Category, Epoch, Generation, GenerationId, WorkerId, generation::Owner};
-use slipstream_eventlog::{Append, Category as StreamCategory, StreamId, Version};
+use slipstream_eventlog::{Append, Category as StreamCategory, OwnerId, StreamId, Version};
 
 use crate::retrying::retrying;
 use crate::{CommandError, Commands, Ownership, loading, streams};
@@ -76,6 +76,7 @@ pub(crate) const FIRST: Version = Version::NONE.next();
 /// A generation whose stream is open.
 pub(crate) struct OpenGeneration {
     pub(crate) id: GenerationId,
+    pub(crate) owner: Option<OwnerId>,
     pub(crate) version: Version,
     /// When its last event was recorded.
     pub(crate) last_at: slipstream_domain::Timestamp,
@@ -90,6 +91,7 @@ pub(crate) async fn open_generations(app: &Commands) -> Result<Vec<OpenGeneratio
         after = page.last().map(|stream| stream.stream);
         open.extend(page.iter().map(|stream| OpenGeneration {
             id: GenerationId::from_uuid(stream.stream.as_uuid()),
+            owner: stream.owner,
             version: stream.version,
             last_at: crate::decoded::timestamp(stream.last_recorded_at),
         }));

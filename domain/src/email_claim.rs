@@ -1,6 +1,6 @@
 //! An e-mail address: at most one person has it.
 
-use crate::event::{EmailClaimed, EmailEvent};
+use crate::event::{EmailClaimed, EmailEvent, EmailReleased};
 use crate::ids::UserId;
 
 /// The state of an address's stream.
@@ -31,6 +31,12 @@ impl EmailClaim {
         }
     }
 
+    /// The event that gives the address back; `None` when `user_id` does not have it.
+    #[must_use]
+    pub fn release(&self, user_id: UserId) -> Option<EmailEvent> {
+        (*self == Self::Claimed(user_id)).then_some(EmailEvent::EmailReleased(EmailReleased {}))
+    }
+
     /// Takes an event of this stream in.
     pub fn evolve(&mut self, event: &EmailEvent) {
         *self = match event {
@@ -43,7 +49,6 @@ impl EmailClaim {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EmailReleased;
     use uuid::Uuid;
 
     #[test]
@@ -52,7 +57,8 @@ mod tests {
         let mut claim = EmailClaim::default();
         claim.evolve(&claim.claim(ann).unwrap());
         assert_eq!(claim.claim(bob), Err(EmailTaken { by: ann }));
-        claim.evolve(&EmailEvent::EmailReleased(EmailReleased {}));
+        assert_eq!(claim.release(bob), None);
+        claim.evolve(&claim.release(ann).unwrap());
         assert!(claim.claim(bob).is_ok());
     }
 }

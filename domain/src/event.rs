@@ -25,7 +25,8 @@ pub use generation::{
     TerminalContent, Texts, ThinkingSignature,
 };
 pub use user::{
-    FreeMessageUsed, RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered, UserRole,
+    FreeMessageUsed, ProviderKeyRemoved, ProviderKeyStored, RegistrationVia, SettingsChanged, UserErased,
+    UserErasureRequested, UserEvent, UserProfile, UserRegistered, UserRole,
 };
 
 use crate::ids::UserId;

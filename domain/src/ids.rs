@@ -79,6 +79,10 @@ id!(
     KeyId
 );
 id!(
+    /// A session of somebody who is signed in; gives no access by itself.
+    SessionId
+);
+id!(
     /// One run of a worker process; a restarted worker is another.
     WorkerId
 );

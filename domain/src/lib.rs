@@ -19,7 +19,9 @@ pub use conversation::{Conversation, OnBusy};
 pub use email_claim::EmailClaim;
 pub use event::{Category, Event, Meta};
 pub use generation::{Ending, Generation, Request};
-pub use ids::{AttachmentId, ConversationId, EmailId, GenerationId, KeyId, MessageId, UserId, WorkerId};
+pub use ids::{
+    AttachmentId, ConversationId, EmailId, GenerationId, KeyId, MessageId, SessionId, UserId, WorkerId,
+};
 pub use run::{Part, Run};
 pub use sealed::Sealed;
 pub use user::User;

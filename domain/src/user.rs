@@ -5,9 +5,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::event::{
-    FreeMessageUsed, Meta, RegistrationVia, SettingsChanged, UserEvent, UserProfile, UserRegistered, UserRole,
+    FreeMessageUsed, Meta, RegistrationVia, SettingsChanged, UserErased, UserErasureRequested, UserEvent,
+    UserProfile, UserRegistered, UserRole,
 };
-use crate::ids::GenerationId;
+use crate::ids::{EmailId, GenerationId};
 use crate::sealed::Sealed;
 use crate::values::Timestamp;
 
@@ -24,6 +25,13 @@ pub enum User {
         /// When messages on the operator's keys were used, the oldest first: those of the last [`User::FREE_WINDOW`].
         free_messages: VecDeque<Timestamp>,
     },
+    /// A person whose erasure is under way: nothing new is done for them.
+    Erasing {
+        /// The stream of the address that is theirs until it is done.
+        email: Option<EmailId>,
+    },
+    /// A person of whom nothing is left.
+    Erased,
 }
 
 /// Why a person cannot be registered or changed.
@@ -35,6 +43,9 @@ pub enum UserRejection {
     /// There is no such person.
     #[error("no such user")]
     Unknown,
+    /// Everything of theirs is erased, or being erased.
+    #[error("the user is erased")]
+    Erased,
 }
 
 /// Why a message cannot be answered on the operator's key.
@@ -64,7 +75,9 @@ impl User {
                 via,
                 profile: Sealed::Open(profile),
             })),
-            Self::Active { .. } => Err(UserRejection::AlreadyRegistered),
+            Self::Active { .. } | Self::Erasing { .. } | Self::Erased => {
+                Err(UserRejection::AlreadyRegistered)
+            }
         }
     }
 
@@ -77,6 +90,43 @@ impl User {
             Self::Unknown => Err(UserRejection::Unknown),
             Self::Active { settings: current, .. } if *current == settings => Ok(None),
             Self::Active { .. } => Ok(Some(UserEvent::SettingsChanged(settings))),
+            Self::Erasing { .. } | Self::Erased => Err(UserRejection::Erased),
+        }
+    }
+
+    /// # Errors
+    /// There is no such person, or they are erased or being erased: nothing new may be begun for them.
+    pub fn check_active(&self) -> Result<(), UserRejection> {
+        match self {
+            Self::Unknown => Err(UserRejection::Unknown),
+            Self::Active { .. } => Ok(()),
+            Self::Erasing { .. } | Self::Erased => Err(UserRejection::Erased),
+        }
+    }
+
+    /// The event that begins the erasure of everything of theirs; `None` when it has begun before. `email`: the stream of
+    /// their address.
+    ///
+    /// # Errors
+    /// There is no such person.
+    pub fn request_erasure(&self, email: Option<EmailId>) -> Result<Option<UserEvent>, UserRejection> {
+        let requested = UserErasureRequested { email_id: email };
+        match self {
+            Self::Unknown => Err(UserRejection::Unknown),
+            Self::Active { .. } => Ok(Some(UserEvent::UserErasureRequested(requested))),
+            Self::Erasing { .. } | Self::Erased => Ok(None),
+        }
+    }
+
+    /// The event that ends an erasure; `None` when it has ended before.
+    ///
+    /// # Errors
+    /// Nobody has requested one.
+    pub fn confirm_erasure(&self) -> Result<Option<UserEvent>, UserRejection> {
+        match self {
+            Self::Unknown | Self::Active { .. } => Err(UserRejection::Unknown),
+            Self::Erasing { .. } => Ok(Some(UserEvent::UserErased(UserErased {}))),
+            Self::Erased => Ok(None),
         }
     }
 
@@ -117,6 +167,10 @@ impl User {
                     free_messages.push_back(meta.at);
                 }
             }
+            // What there is of keys is in the vault; no rule depends on it.
+            UserEvent::ProviderKeyStored(_) | UserEvent::ProviderKeyRemoved(_) => {}
+            UserEvent::UserErasureRequested(requested) => *self = Self::Erasing { email: requested.email_id },
+            UserEvent::UserErased(_) => *self = Self::Erased,
         }
     }
 }
@@ -168,6 +222,27 @@ mod tests {
         let event = user.change_settings(dark.clone()).unwrap().unwrap();
         user.evolve(&event, meta(at(1)));
         assert_eq!(user.change_settings(dark), Ok(None));
+    }
+
+    #[test]
+    fn who_is_being_erased_changes_nothing_any_more_and_is_erased_once() {
+        let email = EmailId::from_uuid(uuid::Uuid::from_u128(1));
+        let mut user = registered();
+        assert_eq!(user.check_active(), Ok(()));
+        assert_eq!(user.confirm_erasure(), Err(UserRejection::Unknown), "nobody has requested it");
+        let requested = user.request_erasure(Some(email)).unwrap().unwrap();
+        user.evolve(&requested, meta(at(1)));
+        assert_eq!(user.check_active(), Err(UserRejection::Erased));
+        assert_eq!(user.change_settings(SettingsChanged::default()), Err(UserRejection::Erased));
+        assert_eq!(user.request_erasure(None), Ok(None), "begun before");
+        let erased = user.confirm_erasure().unwrap().unwrap();
+        user.evolve(&erased, meta(at(2)));
+        assert_eq!((user.confirm_erasure(), user.request_erasure(None)), (Ok(None), Ok(None)));
+        assert_eq!(
+            user.register(RegistrationVia::Service, profile()),
+            Err(UserRejection::AlreadyRegistered),
+            "the id is theirs for ever"
+        );
     }
 
     #[test]

@@ -245,6 +245,21 @@ impl EventLog {
         Ok(streams.fetch_all(self.pool()).await?)
     }
 
+    /// The streams of a category that are an owner's by their newest event. Walks over all streams of the log: for what is
+    /// rare and must miss nothing.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn streams_of(&self, owner: OwnerId, category: Category) -> Result<Vec<StreamId>, ReadError> {
+        let streams = sqlx::query_scalar!(
+            r#"SELECT stream_id AS "stream: StreamId" FROM es.stream
+               WHERE owner_id = $1 AND category = $2 ORDER BY stream_id"#,
+            owner.as_uuid(),
+            category.0
+        );
+        Ok(streams.fetch_all(self.pool()).await?)
+    }
+
     /// What a command has written, if it was recorded within the last seven days.
     ///
     /// # Errors

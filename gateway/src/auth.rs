@@ -1,6 +1,10 @@
-//! Who is calling: the port, and the method of the development server. Refuses to know what a caller may do.
+//! Who is calling: the port, and the methods that there are. Refuses to know what a caller may do.
 
 mod development_email;
+mod methods;
+mod session_email;
+mod session_token;
+mod ticket;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,6 +15,12 @@ use sha2::{Digest, Sha256};
 use slipstream_domain::UserId;
 
 pub use development_email::DevelopmentEmail;
+pub use methods::{Method, Methods};
+pub use session_email::SessionEmail;
+pub use session_token::SessionToken;
+pub use ticket::Ticket;
+
+pub(crate) use session_token::bearer;
 
 /// What a caller shows: a request's head and where it comes from.
 #[derive(Debug, Clone)]

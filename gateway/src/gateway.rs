@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::Accounts;
 use crate::auth::Authenticate;
 use crate::catalogue::Catalogue;
 use crate::http;
@@ -32,6 +33,7 @@ pub struct GatewayDeps {
     pub stream_state: Arc<dyn StreamState>,
     pub catalogue: Arc<dyn Catalogue>,
     pub authenticate: Arc<dyn Authenticate>,
+    pub accounts: Option<Accounts>,
     pub ids: Arc<dyn Ids>,
     pub settings: Settings,
     pub probes: Probes,
@@ -70,6 +72,7 @@ impl Gateway {
             stream_state,
             catalogue,
             authenticate,
+            accounts,
             ids,
             settings,
             probes,
@@ -84,6 +87,7 @@ impl Gateway {
             models: read_models,
             catalogue,
             authenticate,
+            accounts,
             ids,
             heartbeats: Heartbeats::new(&settings),
             settings,

@@ -10,8 +10,10 @@ mod generation_stream;
 mod health;
 mod models;
 mod problem;
+mod provider_keys;
 mod request_id;
 mod serve;
+mod sessions;
 mod upgrade;
 mod usage;
 
@@ -21,7 +23,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, delete, get, post, put};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -49,6 +51,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/models", get(models::list))
         .route("/v1/usage", get(usage::usage))
         .route("/blobs/{*path}", any(blobs::blob))
+        .route("/v1/sessions", get(sessions::list).post(sessions::open).delete(sessions::close_all))
+        .route("/v1/sessions/{id}", delete(sessions::close))
+        .route("/v1/tickets", post(sessions::ticket))
+        .route("/v1/keys", get(provider_keys::list))
+        .route("/v1/keys/{provider}", put(provider_keys::put).delete(provider_keys::remove))
+        .route("/v1/keys/{provider}/validate", post(provider_keys::validate))
         .fallback(upgrade_required)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(shared.clone(), upgrade::upgrade))

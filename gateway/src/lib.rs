@@ -3,6 +3,7 @@
 //!
 //! Reads through `projections`, writes through `commands`; holds no SQL and decides no rule.
 
+mod accounts;
 mod auth;
 mod catalogue;
 mod gateway;
@@ -16,7 +17,11 @@ mod settings;
 mod shared;
 mod socket;
 
-pub use auth::{Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Purpose};
+pub use accounts::{Accounts, KeyCheck, KeyCheckError};
+pub use auth::{
+    Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Method, Methods, Purpose,
+    SessionEmail, SessionToken, Ticket,
+};
 pub use catalogue::{Catalogue, LongPrice, ModelInfo, ModelPrice, Models, ProviderModels, UnknownName};
 pub use gateway::{Gateway, GatewayDeps, GatewayError, Serving};
 pub use http::serve_probes;

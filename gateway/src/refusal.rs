@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use slipstream_commands::ports::PortError;
 use slipstream_commands::{AttachmentError, CommandError};
 use slipstream_domain::attachment::LimitRejection;
 use slipstream_projections::QueryError;
@@ -68,6 +69,12 @@ impl From<FrameError> for Refusal {
 impl From<UnknownName> for Refusal {
     fn from(unknown: UnknownName) -> Self {
         Self::new(ErrorCode::BadFrame, unknown.message)
+    }
+}
+
+impl From<PortError> for Refusal {
+    fn from(error: PortError) -> Self {
+        CommandError::from(error).into()
     }
 }
 

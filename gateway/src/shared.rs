@@ -8,11 +8,14 @@ use slipstream_projections::ReadModels;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::Accounts;
 use crate::auth::Authenticate;
 use crate::catalogue::Catalogue;
 use crate::http::Intake;
 use crate::hub::{News, Tiers};
 use crate::probes::Probed;
+use crate::protocol::ErrorCode;
+use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::socket::{Connections, Heartbeats};
 
@@ -25,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) tiers: Tiers,
     pub(crate) catalogue: Arc<dyn Catalogue>,
     pub(crate) authenticate: Arc<dyn Authenticate>,
+    pub(crate) accounts: Option<Accounts>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) settings: Settings,
     pub(crate) probed: Probed,
@@ -38,6 +42,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// # Errors
+    /// This gateway has none.
+    pub(crate) fn accounts(&self) -> Result<&Accounts, Refusal> {
+        self.accounts
+            .as_ref()
+            .ok_or_else(|| Refusal::new(ErrorCode::NotFound, "this server keeps no accounts"))
+    }
+
     /// How connections are taken in.
     pub(crate) fn intake(&self) -> Intake {
         Intake::new(&self.settings, self.tasks.clone(), self.drain.clone())

@@ -47,4 +47,4 @@ pub use slipstream_eventlog::{EventLog, Position, Waited};
 pub use stream_state::{CloseKind, CompatCursor, Output, StreamKey, StreamState, StreamStateError};
 pub use transcript::Transcript;
 pub use usage_daily::UsageDaily;
-pub use wait::wait_for;
+pub use wait::{first_behind, wait_for};

@@ -3,10 +3,20 @@
 use std::time::Duration;
 
 use slipstream_domain::ConversationId;
-use slipstream_eventlog::{CorrelationId, EventLog, Position, Waited};
+use slipstream_eventlog::{CorrelationId, EventLog, Position, ProjectorState, ReadError, Waited};
 
 use crate::projection::Projection;
 use crate::read_models;
+
+/// A read model that has not come to `position` yet, of all that are read or being filled; `None` when all have.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn first_behind(log: &EventLog, position: Position) -> Result<Option<String>, ReadError> {
+    let mut used =
+        log.projectors().await?.into_iter().filter(|status| status.state != ProjectorState::Retired);
+    Ok(used.find(|status| status.position < position).map(|status| status.projector.name.to_string()))
+}
 
 /// Waits until queries of `P` show everything of `conversation` up to and with `position`, for example
 /// `wait_for::<Transcript>(…)`. Never an error: when the database does not answer, that is [`Waited::TimedOut`], and

@@ -24,6 +24,7 @@ mod history;
 mod http;
 mod images;
 mod key;
+mod key_check;
 mod meta;
 mod meters;
 mod openai;

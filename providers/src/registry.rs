@@ -15,6 +15,7 @@ use crate::chat_completions::{ChatCompletions, Dialect};
 use crate::gemini::Gemini;
 use crate::grok::Grok;
 use crate::http::{Http, HttpSettings, Traceparent};
+use crate::key_check::KeyCheck;
 use crate::meta::Meta;
 use crate::openai::OpenAi;
 use crate::simulated::Simulated;
@@ -58,6 +59,8 @@ pub enum SettingsError {
 /// All adapters. Cheap to share behind an `Arc`.
 pub struct Providers {
     adapters: BTreeMap<ProviderId, Arc<dyn Provider>>,
+    key_checks: BTreeMap<ProviderId, KeyCheck>,
+    http: Http,
     rules: Rules,
 }
 
@@ -73,13 +76,16 @@ impl Providers {
     ) -> Result<Self, SettingsError> {
         let http = Http::new(settings.http, settings.traceparent).map_err(SettingsError::Client)?;
         let mut adapters: BTreeMap<ProviderId, Arc<dyn Provider>> = BTreeMap::new();
+        let mut key_checks = BTreeMap::new();
         for vendor in catalogue.vendors() {
             if let Some(adapter) = adapter(vendor, settings, &http, catalogue)? {
                 adapters.insert(vendor.id.clone(), adapter);
             }
+            let check = KeyCheck::of(vendor, |default, version| base(vendor, settings, default, version))?;
+            key_checks.extend(check.map(|check| (vendor.id.clone(), check)));
         }
         let rules = Rules { retry: settings.retry, breaker: Breaker::new(settings.breaker), jitter };
-        Ok(Self { adapters, rules })
+        Ok(Self { adapters, key_checks, http, rules })
     }
 
     /// The same with one adapter more, or with another one for the provider it speaks to.
@@ -133,6 +139,18 @@ impl Providers {
         }
     }
 
+    /// Whether the vendor takes a key. Asked once, without retries. Cancel-safe.
+    ///
+    /// # Errors
+    /// `Auth` when it refuses the key, `InvalidRequest` when it takes none; else it cannot be told. No error holds the key.
+    pub async fn check_key(&self, provider: &ProviderId, key: &ApiKey) -> Result<(), ProviderError> {
+        let Some(check) = self.key_checks.get(provider) else {
+            let message = format!("provider {provider} takes no keys");
+            return Err(ProviderError::new(ErrorClass::InvalidRequest, &message));
+        };
+        check.check(&self.http, key).await
+    }
+
     /// Asks `provider`, which may be another than the model's own (`simulated` stands in for one without a key).
     /// Retries and the circuit breaker apply. Cancel-safe: dropping the call, or firing `cancel`, closes the connection.
     #[must_use]
@@ -149,6 +167,18 @@ fn mute(provider: &ProviderId) -> ProviderError {
     ProviderError::new(ErrorClass::InvalidRequest, &message)
 }
 
+/// A vendor's base URL: the one that is set, else its own.
+fn base(
+    vendor: &Vendor,
+    settings: &Settings,
+    default: &str,
+    version: &str,
+) -> Result<BaseUrl, SettingsError> {
+    let text = settings.base_urls.get(&vendor.id).map_or(default, String::as_str);
+    let fault = |source| SettingsError::BaseUrl { provider: vendor.id.clone(), source };
+    BaseUrl::parse(text, version).map_err(fault)
+}
+
 /// The adapter of a vendor; none for one that is neither known by name nor has an address.
 fn adapter(
     vendor: &Vendor,
@@ -157,11 +187,7 @@ fn adapter(
     catalogue: &Arc<Catalogue>,
 ) -> Result<Option<Arc<dyn Provider>>, SettingsError> {
     let (id, http) = (vendor.id.clone(), http.clone());
-    let base = |default: &str, version: &str| {
-        let text = settings.base_urls.get(&vendor.id).map_or(default, String::as_str);
-        let fault = |source| SettingsError::BaseUrl { provider: vendor.id.clone(), source };
-        BaseUrl::parse(text, version).map_err(fault)
-    };
+    let base = |default: &str, version: &str| base(vendor, settings, default, version);
     let chat = |default: &str, dialect| -> Result<Arc<dyn Provider>, SettingsError> {
         let base = base(default, ChatCompletions::VERSION)?;
         Ok(Arc::new(ChatCompletions::new(vendor.id.clone(), http.clone(), &base, dialect)))

@@ -16,7 +16,8 @@ use crate::subcommands::projections_retry::RetryOptions;
 use crate::subcommands::projections_status::StatusOptions;
 use crate::subcommands::replay::ReplayOptions;
 use crate::subcommands::serve::ServeOptions;
-use crate::subcommands::{dev, doctor, log_tail, projections_retry, replay, serve};
+use crate::subcommands::users::{AddOptions, EraseOptions, SessionOptions};
+use crate::subcommands::{dev, doctor, keys_rotate, log_tail, projections_retry, replay, serve, users};
 
 /// A self-hosted backend for multi-provider AI chat.
 ///
@@ -66,6 +67,12 @@ pub(crate) enum Command {
     /// Look after the read models.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
+    /// People, by hand.
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// The keys that everything personal is encrypted with.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Check everything the service needs, and say what to do where something is wrong.
     #[command(long_about = doctor::ABOUT)]
     Doctor(DoctorOptions),
@@ -94,6 +101,26 @@ pub(crate) enum ProjectionsCommand {
     /// Ask for another try at what a read model has set aside.
     #[command(long_about = projections_retry::ABOUT)]
     Retry(RetryOptions),
+}
+
+/// What to do with people.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UsersCommand {
+    /// Make a person known by their e-mail address, and print their id. Who is known already keeps theirs.
+    Add(AddOptions),
+    /// Open a session for a person, and print its token: for `Authorization: Bearer`.
+    Session(SessionOptions),
+    /// Erase a person for ever.
+    #[command(long_about = users::ERASE_ABOUT)]
+    Erase(EraseOptions),
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Encrypt every data key with the first master key.
+    #[command(long_about = keys_rotate::ABOUT)]
+    Rotate(DatabaseOptions),
 }
 
 /// What to do with the settings.

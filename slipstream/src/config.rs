@@ -7,6 +7,7 @@ mod cluster;
 mod error;
 mod keys;
 mod layers;
+mod methods;
 mod settings;
 mod telemetry;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use slipstream_workers::Fallback;
 pub(crate) use assets::{FilePlace, Files};
 pub(crate) use cluster::Cluster;
 pub(crate) use error::{ConfigError, did_you_mean};
+pub(crate) use methods::AuthMethod;
 pub(crate) use telemetry::{Log, LogFormat, Telemetry};
 
 use catalogue::Variables;
@@ -59,6 +61,10 @@ pub(crate) struct Config {
     pub(crate) email_pepper: Option<SecretString>,
     /// What data keys are wrapped with; one is made in a data folder when it is not set.
     pub(crate) master_keys: Option<SecretString>,
+    /// How people are known, in the order it is tried.
+    pub(crate) methods: Vec<AuthMethod>,
+    /// What a service shows that signs people in.
+    pub(crate) service_token: Option<SecretString>,
     /// Whether `serve` takes `?email=` from this machine at its word.
     pub(crate) development_email: bool,
     /// What the gateway allows.
@@ -136,6 +142,8 @@ impl Config {
             database_url: settings.database.url,
             email_pepper: settings.auth.email_pepper,
             master_keys: settings.vault.master_keys,
+            methods: methods::methods(&settings.auth.methods)?,
+            service_token: settings.auth.service_token,
             development_email: settings.auth.development_email,
             gateway: settings.gateway.into(),
             worker: settings.worker,

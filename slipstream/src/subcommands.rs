@@ -3,6 +3,7 @@
 pub(crate) mod config_show;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod keys_rotate;
 pub(crate) mod log_tail;
 pub(crate) mod log_verify;
 mod migrate;
@@ -11,11 +12,12 @@ pub(crate) mod projections_retry;
 pub(crate) mod projections_status;
 pub(crate) mod replay;
 pub(crate) mod serve;
+pub(crate) mod users;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::{Command, ConfigCommand, LogCommand, ProjectionsCommand};
+use crate::cli::{Command, ConfigCommand, KeysCommand, LogCommand, ProjectionsCommand, UsersCommand};
 use crate::config::Config;
 
 impl Command {
@@ -24,12 +26,15 @@ impl Command {
         let database = match self {
             Self::Dev(options) => &options.database,
             Self::Serve(options) => &options.database,
-            Self::Migrate(database) => database,
+            Self::Migrate(database) | Self::Keys(KeysCommand::Rotate(database)) => database,
             Self::Replay(options) => &options.database,
             Self::Log(LogCommand::Verify(options)) => &options.database,
             Self::Log(LogCommand::Tail(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Status(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Retry(options)) => &options.database,
+            Self::Users(UsersCommand::Add(options)) => &options.database,
+            Self::Users(UsersCommand::Session(options)) => &options.database,
+            Self::Users(UsersCommand::Erase(options)) => &options.database,
             Self::Doctor(options) => &options.database,
             Self::Models(options) => &options.database,
             Self::Config(ConfigCommand::Show(options)) => &options.database,
@@ -53,6 +58,10 @@ impl Command {
             Self::Projections(ProjectionsCommand::Retry(options)) => {
                 projections_retry::run(&config, &options).await
             }
+            Self::Users(UsersCommand::Add(options)) => users::add(&config, &options).await,
+            Self::Users(UsersCommand::Session(options)) => users::session(&config, &options).await,
+            Self::Users(UsersCommand::Erase(options)) => users::erase(&config, &options).await,
+            Self::Keys(KeysCommand::Rotate(database)) => keys_rotate::run(&config, &database).await,
             Self::Doctor(options) => doctor::run(&config, &options).await,
             Self::Models(options) => models::run(&config, &options),
             Self::Config(ConfigCommand::Show(options)) => config_show::run(&config, &options),

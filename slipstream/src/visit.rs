@@ -4,10 +4,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use slipstream_commands::upcasters;
+use slipstream_commands::{Commands, EmailPepper, upcasters};
 use slipstream_eventlog::{EventLog, LogOptions};
+use slipstream_local::{EnvironmentKeys, InProcessBus, SystemClock, UuidV7Ids};
+use slipstream_projections::Runner;
 use slipstream_vault::Vault;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::config::Config;
 use crate::database::{Database, Place};
@@ -20,7 +23,7 @@ const CONNECTIONS: u32 = 4;
 /// An open database, as a visitor has it.
 pub(crate) struct Visit {
     pub(crate) pool: PgPool,
-    vault: Vault,
+    pub(crate) vault: Vault,
     stage: Stage,
 }
 
@@ -33,6 +36,23 @@ impl Visit {
             ..LogOptions::default()
         };
         EventLog::start(self.pool.clone(), options, &self.stage.tasks, self.stage.drain.clone())
+    }
+
+    /// The use cases on that log; none of them is one that makes replies.
+    fn commands(&self, pepper: EmailPepper) -> Commands {
+        Commands::new(
+            self.log(),
+            Arc::new(SystemClock::new()),
+            Arc::new(UuidV7Ids::new()),
+            Arc::new(EnvironmentKeys::default()),
+            Arc::new(InProcessBus::new()),
+            pepper,
+        )
+    }
+
+    /// Fills the read models as long as the visit lasts, unless somebody does already.
+    pub(crate) fn start_read_models(&self, log: &EventLog) {
+        Runner::new(log.clone(), Uuid::now_v7()).start(&self.stage.tasks, self.stage.drain.clone());
     }
 }
 
@@ -52,6 +72,26 @@ pub(crate) async fn read<T>(
         work(&visit.log()).await
     };
     visit(config, place, migrated_only).await
+}
+
+/// Lets `work` write to it beside its owner, through the use cases.
+///
+/// # Errors
+/// As [`read`]; a secret is missing that writing needs.
+pub(crate) async fn write<T>(
+    config: &Config,
+    place: &Place,
+    work: impl AsyncFnOnce(&Visit, Commands) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    place.must_exist()?;
+    secrets::check(config, place)?;
+    let pepper = secrets::pepper(config, place)?;
+    let ready_only = async |visit: &Visit| {
+        must_be_migrated(&visit.pool).await?;
+        visit.vault.check().await?;
+        work(visit, visit.commands(pepper)).await
+    };
+    visit(config, place, ready_only).await
 }
 
 /// The same with any database, whatever its schema.

@@ -11,11 +11,11 @@ use slipstream_commands::ports::{Clock, Ids, JobQueue};
 use slipstream_commands::{Attachments, Commands, Dispatcher, EmailPepper, upcasters};
 use slipstream_domain::{ProviderId, WorkerId};
 use slipstream_eventlog::{EventLog, LogOptions, while_leased};
-use slipstream_gateway::{DevelopmentEmail, Gateway, GatewayDeps, Probes, serve_probes};
+use slipstream_gateway::{Accounts, Authenticate, Gateway, GatewayDeps, Probes, serve_probes};
 use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, StreamState, watch_lag};
 use slipstream_providers::{Catalogue, Providers};
-use slipstream_vault::Vault;
+use slipstream_vault::{OwnKeysFirst, Vault};
 use slipstream_workers::{Patience, Reaper, WorkerDeps, Workers};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -29,6 +29,7 @@ use crate::lifecycle::Lifecycle;
 use crate::ports::Ports;
 use crate::readiness;
 use crate::role::Role;
+use crate::sign_in::SignIn;
 use crate::telemetry::{Metrics, traceparent};
 
 /// What a process is made from.
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) vault: Vault,
     pub(crate) vendors: Vendors,
     pub(crate) gateway: slipstream_gateway::Settings,
+    pub(crate) sign_in: SignIn,
     pub(crate) worker: slipstream_workers::Settings,
     /// Messages a day and user on the operator's keys; `None` is no limit.
     pub(crate) free_messages_per_day: Option<NonZeroU32>,
@@ -138,7 +140,10 @@ pub(crate) async fn start(
             log.clone(),
             Arc::clone(&clock),
             Arc::clone(&ids),
-            Arc::new(EnvironmentKeys::new(keys, keyless)),
+            Arc::new(OwnKeysFirst::new(
+                parts.vault.provider_keys(),
+                Arc::new(EnvironmentKeys::new(keys, keyless)),
+            )),
             adapters.bus,
             parts.pepper,
         )
@@ -159,13 +164,15 @@ pub(crate) async fn start(
         projector(&shared, life);
     }
     if roles.contains(&Role::Worker) {
-        worker(&shared, providers, parts.worker, alone, life).await?;
+        worker(&shared, Arc::clone(&providers), parts.worker, alone, life).await?;
         reaper(&shared, store()?, life);
     }
     let (tasks, drain) = (life.front.tasks.clone(), life.front.drain.clone());
     if roles.contains(&Role::Gateway) {
         let store = store()?;
-        gateway(shared, store, parts.gateway, probes, listener, life);
+        let authenticate = parts.sign_in.authenticate(&shared.app, &parts.vault);
+        let accounts = Some(parts.sign_in.accounts(&parts.vault, providers));
+        gateway(shared, store, parts.gateway, Doors { authenticate, accounts }, probes, listener, life);
     } else {
         let serving = async move { serve_probes(probes, &parts.gateway, listener, tasks, drain).await };
         life.front.tasks.spawn(serving);
@@ -232,18 +239,26 @@ where
     life.front.tasks.spawn(while_leased(pool, name, owner, life.front.drain.clone(), work));
 }
 
+/// Who is let in to the gateway.
+struct Doors {
+    authenticate: Arc<dyn Authenticate>,
+    accounts: Option<Accounts>,
+}
+
 fn gateway(
     shared: Shared,
     store: Store,
     settings: slipstream_gateway::Settings,
+    doors: Doors,
     probes: Probes,
     listener: TcpListener,
     life: &Lifecycle,
 ) {
     let gateway = Gateway::new(GatewayDeps {
-        authenticate: Arc::new(DevelopmentEmail::new(shared.app.clone())),
         files: Attachments::new(shared.app.clone(), store.blobs, store.settings),
         blob_urls: store.urls,
+        authenticate: doors.authenticate,
+        accounts: doors.accounts,
         app: shared.app,
         read_models: shared.read_models,
         stream_state: shared.stream_state,

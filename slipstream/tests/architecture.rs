@@ -22,7 +22,7 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("adapters/postgres", &[]),
     ("adapters/redis", &["domain", "projections"]),
     ("adapters/s3", &["domain", "commands"]),
-    ("adapters/vault", &["eventlog"]),
+    ("adapters/vault", &["domain", "eventlog", "commands"]),
     (
         "slipstream",
         &[

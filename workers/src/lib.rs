@@ -9,6 +9,7 @@ mod claims;
 mod coalesce;
 mod consumer;
 mod delivery;
+mod erasure;
 mod hints;
 mod history;
 mod hot;
@@ -25,6 +26,7 @@ mod titles;
 mod usage;
 mod worker;
 
+pub use erasure::{Erasure, ErasureError, ErasureStep};
 pub use meters::describe_metrics;
 pub use reaper::{Patience, Reaper};
 pub use worker::{AtGraceEnd, Fallback, Settings, WorkerDeps, Workers};

@@ -34,6 +34,15 @@ impl DataKeys {
         Self { pool, masters, cache: Arc::new(Mutex::new(Cache::new(Instant::now()))) }
     }
 
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Whether there is a master key to make data keys with.
+    pub(crate) fn can_wrap(&self) -> bool {
+        self.masters.first().is_some()
+    }
+
     /// Master keys that are needed and not there, each with how many data keys need it.
     pub(crate) async fn missing_masters(&self) -> Result<Vec<(MasterId, i64)>, VaultError> {
         let rows = sqlx::query!(
@@ -55,6 +64,12 @@ impl DataKeys {
                 None => self.make(owner).await,
             },
         }
+    }
+
+    /// The name of the master key that the owner's key is wrapped with.
+    pub(crate) async fn master_of(&self, owner: Uuid) -> Result<String, VaultError> {
+        let master = sqlx::query_scalar!("SELECT master_id FROM vault.data_key WHERE owner_id = $1", owner);
+        Ok(master.fetch_one(&self.pool).await?)
     }
 
     /// Those of `ids` that there are.

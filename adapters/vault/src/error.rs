@@ -1,5 +1,6 @@
 //! Why the vault cannot be used. Names keys by their ids, never by what they are.
 
+use slipstream_commands::ports::PortError;
 use slipstream_eventlog::KeyRingUnavailable;
 use uuid::Uuid;
 
@@ -42,14 +43,26 @@ impl From<TooLong> for VaultError {
 
 impl From<VaultError> for KeyRingUnavailable {
     fn from(error: VaultError) -> Self {
-        match error {
-            // Its source is the operator's matter, and this port's error has none.
-            VaultError::Database(source) => Self(format!("the database did not answer: {source}")),
-            VaultError::MasterKeysMissing(_)
-            | VaultError::NoMasterKey
-            | VaultError::Damaged(_)
-            | VaultError::Erased
-            | VaultError::TooLong => Self(error.to_string()),
+        Self(error.reason())
+    }
+}
+
+impl From<VaultError> for PortError {
+    fn from(error: VaultError) -> Self {
+        Self { port: "vault", reason: error.reason() }
+    }
+}
+
+impl VaultError {
+    /// With its source, for errors that have none.
+    fn reason(&self) -> String {
+        match self {
+            Self::Database(source) => format!("{self}: {source}"),
+            Self::MasterKeysMissing(_)
+            | Self::NoMasterKey
+            | Self::Damaged(_)
+            | Self::Erased
+            | Self::TooLong => self.to_string(),
         }
     }
 }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use sqlx::PgPool;
-use uuid::Uuid;
 
 use crate::data_keys::DataKeys;
 use crate::error::VaultError;
 use crate::key_ring::VaultKeyRing;
 use crate::master_keys::MasterKeys;
+use crate::provider_keys::VaultProviderKeys;
+use crate::sessions::VaultSessions;
+use crate::tickets::VaultTickets;
 
 /// The vault of one migrated database. Cheap to clone; clones share one cache of keys.
 #[derive(Clone)]
 pub struct Vault {
-    keys: DataKeys,
+    pub(crate) keys: DataKeys,
 }
 
 impl Vault {
@@ -27,30 +29,47 @@ impl Vault {
     /// The vault, ready for everything that is asked of it.
     ///
     /// # Errors
-    /// A master key is missing that data keys need; no master key is set; the database does not answer.
+    /// See [`Vault::check`].
     pub async fn open(pool: PgPool, masters: MasterKeys) -> Result<Self, VaultError> {
-        let first = masters.first().is_some();
         let vault = Self::new(pool, masters);
-        let missing = vault.keys.missing_masters().await?;
+        vault.check().await?;
+        Ok(vault)
+    }
+
+    /// Whether it is ready for everything that is asked of it.
+    ///
+    /// # Errors
+    /// A master key is missing that data keys need; no master key is set; the database does not answer.
+    pub async fn check(&self) -> Result<(), VaultError> {
+        let missing = self.keys.missing_masters().await?;
         if !missing.is_empty() {
             return Err(VaultError::MasterKeysMissing(missing));
         }
-        if first { Ok(vault) } else { Err(VaultError::NoMasterKey) }
+        if self.keys.can_wrap() { Ok(()) } else { Err(VaultError::NoMasterKey) }
+    }
+
+    /// People's own keys of providers.
+    #[must_use]
+    pub fn provider_keys(&self) -> VaultProviderKeys {
+        VaultProviderKeys::new(self.keys.clone())
+    }
+
+    /// Who is signed in.
+    #[must_use]
+    pub fn sessions(&self) -> VaultSessions {
+        VaultSessions::new(self.keys.pool().clone())
+    }
+
+    /// Tickets for sockets.
+    #[must_use]
+    pub fn tickets(&self) -> VaultTickets {
+        VaultTickets::new(self.keys.pool().clone())
     }
 
     /// Seals and opens the personal halves of events.
     #[must_use]
     pub fn key_ring(&self) -> VaultKeyRing {
         VaultKeyRing::new(self.keys.clone())
-    }
-
-    /// Destroys a person's key for ever, and with it everything that was sealed for them; their provider keys, sessions
-    /// and tickets go in the same transaction. Doing it again changes nothing. Other processes notice within 60 s.
-    ///
-    /// # Errors
-    /// The database does not answer; it may have been done.
-    pub async fn destroy(&self, owner: Uuid) -> Result<(), VaultError> {
-        self.keys.destroy(owner).await
     }
 
     /// Wraps every data key with the first master key, and says how many were wrapped by another before. The keys stay the

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::codec::events;
-use crate::ids::GenerationId;
+use crate::ids::{EmailId, GenerationId, KeyId};
 use crate::sealed::Sealed;
 use crate::values::{ModelId, ProviderId, Theme};
 
@@ -16,6 +16,14 @@ events! {
         SettingsChanged(SettingsChanged) 1;
         /// A message was answered on the operator's key; in one append with its `GenerationRequested`.
         FreeMessageUsed(FreeMessageUsed) 1;
+        /// They have a key of their own of a provider, in place of one they had.
+        ProviderKeyStored(ProviderKeyStored) 1;
+        /// They have it no longer.
+        ProviderKeyRemoved(ProviderKeyRemoved) 1;
+        /// Everything of theirs is to be erased, and nothing new is done for them.
+        UserErasureRequested(UserErasureRequested) 1;
+        /// It is erased: their keys are destroyed.
+        UserErased(UserErased) 1;
     }
 }
 
@@ -88,3 +96,42 @@ pub struct FreeMessageUsed {
     /// The attempt that it paid for.
     pub generation_id: GenerationId,
 }
+
+/// A person has a key of their own of a provider. The key itself is in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderKeyStored {
+    /// Of which provider.
+    pub provider: ProviderId,
+    /// Which key.
+    pub key_id: KeyId,
+    /// Tells two keys apart, and nothing else.
+    pub fingerprint: String,
+    /// The master key that their data key was wrapped with then.
+    pub master_key_id: String,
+    /// Whether they ask this provider when they name none.
+    pub is_default: bool,
+}
+
+/// A person has a key no longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderKeyRemoved {
+    /// Of which provider.
+    pub provider: ProviderId,
+    /// Which key.
+    pub key_id: KeyId,
+}
+
+/// Everything of a person is to be erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserErasureRequested {
+    /// The stream of their address, which can no longer be told from their profile when it is to be released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_id: Option<EmailId>,
+}
+
+/// A person is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserErased {}

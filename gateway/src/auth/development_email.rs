@@ -72,7 +72,7 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
 }
 
 /// The address; `None` also when its percent-encoding is wrong, which would otherwise be another's address.
-fn email(uri: &Uri) -> Option<EmailAddress> {
+pub(super) fn email(uri: &Uri) -> Option<EmailAddress> {
     if !is_percent_encoded(uri.query()?) {
         return None;
     }

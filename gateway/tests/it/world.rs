@@ -115,6 +115,7 @@ impl World {
             stream_state: state.clone(),
             catalogue: Arc::new(TwoModels),
             authenticate: Arc::new(authenticate),
+            accounts: None,
             ids: Arc::new(UuidV7Ids::new()),
             settings: twist.settings,
             probes: Probes {

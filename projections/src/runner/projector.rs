@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use slipstream_domain::Event;
+use slipstream_domain::event::ConversationEvent;
 use slipstream_eventlog::{
     CorrelationId, EventLog, FeedError, Lease, Position, ProjectorState, Recorded, Unsealed, Wakes, activate,
     parked,
@@ -123,6 +125,7 @@ impl<P: Projection> Projector<P> {
         let known = Known { earlier: &earlier, page: &events };
         let apply = events.iter().filter(|event| !set_aside.contains(&event.correlation)).collect();
         apply_all::<P>(&mut tx, apply, known, &mut faults).await?;
+        self.bury(&mut tx, known, &set_aside, &mut faults).await?;
         for (correlation, (position, error)) in &faults {
             let correlation = CorrelationId::from_uuid(*correlation);
             parked::park(&mut tx, &self.lease.projector, correlation, *position, error).await?;
@@ -134,6 +137,26 @@ impl<P: Projection> Projector<P> {
             meters::parked(P::NAME);
         }
         Ok(())
+    }
+
+    /// Applies what deletes a conversation even if that is set aside, and sets it aside no longer: nothing of what was
+    /// deleted may stay, and nothing that comes after it matters.
+    async fn bury(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        known: Known<'_>,
+        set_aside: &HashSet<Uuid>,
+        faults: &mut Faults,
+    ) -> Result<(), Stopped> {
+        let is_set_aside = |id: &Uuid| set_aside.contains(id) || faults.contains_key(id);
+        let deletions = known.page.iter().filter(|event| deletes(event) && is_set_aside(&event.correlation));
+        let deletions: Vec<&Followed> = deletions.collect();
+        for deletion in &deletions {
+            let correlation = CorrelationId::from_uuid(deletion.correlation);
+            parked::unpark(tx, &self.lease.projector, correlation).await?;
+            faults.remove(&deletion.correlation);
+        }
+        apply_all::<P>(tx, deletions, known, faults).await
     }
 
     async fn parked_among(
@@ -191,6 +214,10 @@ impl<P: Projection> Projector<P> {
         }
         Ok(())
     }
+}
+
+fn deletes(followed: &Followed) -> bool {
+    matches!(followed.event, Event::Conversation(ConversationEvent::ConversationDeleted(_)))
 }
 
 /// The next events after `after`, contiguous; none at the head. Bounded in number and in bytes.

@@ -1,6 +1,6 @@
 //! Events that cannot be applied: they hold up their own conversation and nothing else.
 
-use slipstream_commands::Place;
+use slipstream_commands::{Place, delete_conversation};
 use slipstream_domain::{Category, ConversationId, Event};
 use slipstream_eventlog::{CorrelationId, NewEvent, Upcast, Upcasters, parked};
 use slipstream_projections::transcript::{self, MessageStatus};
@@ -74,6 +74,34 @@ async fn a_poison_event_parks_its_conversation_alone_and_a_retry_heals_it() {
     assert_eq!(texts, ["fine so far", "f", "poison", "p", "later", "l", "even later", "e"]);
     assert_eq!(world.wait::<Transcript>(id, late.end).await, Waited::Reached);
     world.end(running).await;
+}
+
+#[tokio::test]
+async fn a_parked_conversation_that_is_deleted_leaves_nothing_and_is_parked_no_longer() {
+    for in_one_page in [false, true] {
+        let world = World::still().await;
+        world.sql(DEFECT).await;
+        let user = world.user("a").await;
+        let sick = world.exchange(user, world.new_chat(), "fine so far", &["f"]).await.posted.conversation_id;
+        world.exchange(user, Place::In(sick), "poison", &["p"]).await;
+        let mut running = None;
+        if !in_one_page {
+            running = Some(world.run());
+            let head = world.log.head().await.unwrap().position;
+            assert_eq!(world.wait::<Transcript>(sick, head).await, Waited::Parked);
+        }
+        delete_conversation(&world.app, user, sick).await.unwrap();
+        let running = running.unwrap_or_else(|| world.run());
+        let head = world.log.head().await.unwrap().position;
+        while world.wait::<Transcript>(sick, head).await != Waited::Reached {}
+        assert_eq!(world.parked::<Transcript>().await, []);
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM rm_transcript_v2.message")
+            .fetch_one(world.pool())
+            .await
+            .unwrap();
+        assert_eq!(left, 0);
+        world.end(running).await;
+    }
 }
 
 #[tokio::test]

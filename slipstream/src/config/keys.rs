@@ -67,10 +67,12 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 80] = [
+pub(crate) const KEYS: [Key; 82] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
+    own("auth.methods", Kind::Texts),
+    own("auth.service_token", Kind::Secret),
     own("auth.development_email", Kind::Flag),
     known("vault.master_keys", Kind::Secret, "ENCRYPTION_KEY"),
     own("gateway.allowed_origins", Kind::Texts),

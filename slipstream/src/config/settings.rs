@@ -48,8 +48,11 @@ pub(super) struct Database {
     pub(super) url: Option<SecretString>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Auth {
+    pub(super) methods: Vec<String>,
+    #[serde(serialize_with = "no_secret")]
+    pub(super) service_token: Option<SecretString>,
     #[serde(serialize_with = "no_secret")]
     pub(super) email_pepper: Option<SecretString>,
     pub(super) development_email: bool,
@@ -124,6 +127,13 @@ pub(super) struct Upstream {
 impl Default for Server {
     fn default() -> Self {
         Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)) }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        let methods = ["ticket", "session"].map(str::to_owned).into();
+        Self { methods, service_token: None, email_pepper: None, development_email: false }
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) async fn run(config: Config, options: DevOptions) -> anyhow::Result<E
     let service = Service {
         listen: options.listen.unwrap_or(config.listen),
         roles: Role::ALL.into(),
+        development_email: true,
         database: options.database,
     };
     serve::start(config.alone(), service).await

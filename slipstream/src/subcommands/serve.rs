@@ -16,6 +16,7 @@ use crate::lifecycle::{Lifecycle, StopSignals};
 use crate::output::Output;
 use crate::role::Role;
 use crate::secrets;
+use crate::sign_in::SignIn;
 use crate::telemetry;
 use crate::usage::Usage;
 use crate::wiring;
@@ -50,8 +51,9 @@ PostgreSQL (database.url), NATS with JetStream (nats.servers), Redis (redis.url)
 gateway closes its sockets so that clients come back elsewhere, and a worker lets its replies finish for a while and hands
 the rest back. Every process answers /livez, /readyz and /metrics.
 
-Nobody can sign in yet but by ?email=, which is for development and has to be allowed: auth.development_email = true.
-It is taken from this machine only, by its own name and without a proxy between.";
+People sign in with a session's token or a ticket (auth.methods). A web front end opens sessions by POST /v1/sessions with
+auth.service_token, an operator by `slipstream users session`. For development ?email= can be taken at its word, from this
+machine only, by its own name and without a proxy between: auth.development_email = true.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,6 +65,8 @@ Examples:
 pub(crate) struct Service {
     pub(crate) listen: SocketAddr,
     pub(crate) roles: BTreeSet<Role>,
+    /// Whether `?email=` is taken at its word from this machine.
+    pub(crate) development_email: bool,
     pub(crate) database: DatabaseOptions,
 }
 
@@ -75,15 +79,16 @@ pub(crate) async fn run(config: Config, options: ServeOptions) -> anyhow::Result
     if config.cluster.is_none() {
         Role::check_alone(&roles).map_err(Usage)?;
     }
-    if roles.contains(&Role::Gateway) && !config.development_email {
+    if roles.contains(&Role::Gateway) && config.methods.is_empty() && !config.development_email {
         return Err(Usage(NO_SIGN_IN.to_owned()).into());
     }
     let listen = options.listen.unwrap_or(config.listen);
-    start(config, Service { listen, roles, database: options.database }).await
+    let development_email = config.development_email;
+    start(config, Service { listen, roles, development_email, database: options.database }).await
 }
 
-const NO_SIGN_IN: &str = "nobody could sign in: ?email= is the only way yet, and it is off. Set \
-    auth.development_email = true (SLIPSTREAM_AUTH__DEVELOPMENT_EMAIL=true) to take it at its word from this machine only";
+const NO_SIGN_IN: &str = "nobody could sign in: auth.methods is empty. Leave it unset for its default, or set \
+    auth.development_email = true (SLIPSTREAM_AUTH__DEVELOPMENT_EMAIL=true) to take ?email= at its word from this machine only";
 
 /// Starts a service and runs it until it is told to stop.
 ///
@@ -101,7 +106,7 @@ pub(crate) async fn start(config: Config, service: Service) -> anyhow::Result<Ex
         None => Database::own(&config, &place, CONNECTIONS).await?,
         Some(_) => Database::share(&place, CONNECTIONS).await?,
     };
-    let served = serve(&config, &place, &service.roles, vendors, &mut database, listener, &mut stop).await;
+    let served = serve(&config, &place, &service, vendors, &mut database, listener, &mut stop).await;
     let closed = database.close().await;
     let code = served?;
     closed?;
@@ -111,7 +116,7 @@ pub(crate) async fn start(config: Config, service: Service) -> anyhow::Result<Ex
 async fn serve(
     config: &Config,
     place: &Place,
-    roles: &BTreeSet<Role>,
+    service: &Service,
     vendors: wiring::Vendors,
     database: &mut Database,
     listener: TcpListener,
@@ -126,6 +131,12 @@ async fn serve(
         vault: Vault::open(database.pool.clone(), secrets::master_keys(config, place)?).await?,
         vendors,
         gateway: config.gateway.clone(),
+        sign_in: SignIn {
+            methods: config.methods.clone(),
+            service_token: config.service_token.clone(),
+            development_email: service.development_email,
+            allowed_origins: config.gateway.allowed_origins.clone(),
+        },
         cluster: config.cluster.clone(),
         files: config.files.clone(),
         data_dir: config.data_dir.clone(),
@@ -133,8 +144,8 @@ async fn serve(
         free_messages_per_day: config.free_messages_per_day(),
         metrics: telemetry::collect_metrics()?,
     };
-    wiring::start(roles, parts, listener, &life).await?;
-    say_where(address, roles.contains(&Role::Gateway))?;
+    wiring::start(&service.roles, parts, listener, &life).await?;
+    say_where(address, service)?;
     let ended = tokio::select! {
         () = stop.next() => Ok(()),
         death = database.died() => Err(death),
@@ -150,12 +161,19 @@ async fn serve(
     }
 }
 
-fn say_where(address: SocketAddr, is_gateway: bool) -> std::io::Result<()> {
+fn say_where(address: SocketAddr, service: &Service) -> std::io::Result<()> {
     let mut output = Output::open();
     output.line(format_args!("listening on http://{address}"))?;
-    if is_gateway {
-        output
-            .line(format_args!("  chat: ws://{address}/?email=you@example.com (from this machine only)"))?;
+    if service.roles.contains(&Role::Gateway) {
+        if service.development_email {
+            output.line(format_args!(
+                "  chat: ws://{address}/?email=you@example.com (from this machine only)"
+            ))?;
+        } else {
+            output.line(format_args!(
+                "  chat: ws://{address}/?ticket=… (POST /v1/tickets), or with a session's token"
+            ))?;
+        }
     }
     output.flush()
 }

@@ -164,6 +164,7 @@ fn settings(database_url: String, redis: &TestServer, nats: &TestServer) -> Sett
     vec![
         ("DATABASE_URL", database_url),
         ("EMAIL_PEPPER", "pepper".to_owned()),
+        ("ENCRYPTION_KEY", "a1".repeat(32)),
         ("SLIPSTREAM_AUTH__DEVELOPMENT_EMAIL", "true".to_owned()),
         ("REDIS_URL", redis.url()),
         ("NATS_URL", nats.url()),

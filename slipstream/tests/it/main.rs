@@ -10,5 +10,7 @@ mod process;
 mod refusals;
 mod sealing;
 mod settings;
+mod signing_in;
 mod telemetry;
+mod users;
 mod vendors;

@@ -73,9 +73,15 @@ async fn roles_that_need_others_and_a_service_nobody_can_sign_in_to_are_refused(
     assert!(said(&output).contains("need projector and worker in the same process"), "{}", said(&output));
     let output = run_on(&folder, &["serve", "--roles", "gateway,cook"]).await;
     assert_eq!(output.status.code(), Some(2));
-    let output = run_on(&folder, &["serve"]).await;
-    assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("auth.development_email = true"), "{}", said(&output));
+    for (methods, wanted) in
+        [("[]", "auth.development_email = true"), ("['magic']", "there are ticket, session, email")]
+    {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("[auth]\nmethods = {methods}\n")).unwrap();
+        let output = run_on(&folder, &["serve", "--config", file.path().to_str().unwrap()]).await;
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said(&output).contains(wanted), "{}", said(&output));
+    }
     assert!(!folder.path().exists(), "a data folder was made");
 }
 

@@ -172,6 +172,7 @@ impl World {
             stream_state: self.state.clone(),
             catalogue: Arc::new(Simulated(self.catalogue.clone())),
             authenticate: Arc::new(DevelopmentEmail::new(self.app.clone())),
+            accounts: None,
             ids: Arc::new(UuidV7Ids::new()),
             settings: Settings {
                 goodbye: Duration::from_millis(100),

@@ -1,5 +1,7 @@
 //! Data keys: the ring's laws, what other processes see, and the master keys around them.
 
+use slipstream_commands::ports::UserVault;
+use slipstream_domain::UserId;
 use slipstream_eventlog::{
     KeyRing, NullKeyRing, OwnerId, SealError, SealRequest, SealedBytes, UnsealRequest, Unsealed,
 };
@@ -13,7 +15,7 @@ use crate::world::{World, master, masters, somebody};
 async fn the_vaults_ring_keeps_the_laws_of_a_key_ring() {
     let world = World::new().await;
     let vault = world.vault().await;
-    let destroy = async |owner: OwnerId| vault.destroy(owner.as_uuid()).await.unwrap();
+    let destroy = async |owner: OwnerId| vault.destroy(UserId::from_uuid(owner.as_uuid())).await.unwrap();
     laws::sealing_key_ring(&vault.key_ring(), destroy).await;
     world.end().await;
 }
@@ -113,7 +115,7 @@ async fn rotation_wraps_all_keys_anew_while_others_go_on_sealing() {
     for who in &people {
         sealed.push(seal(&old, *who).await.unwrap());
     }
-    old.destroy(people[0]).await.unwrap();
+    old.destroy(UserId::from_uuid(people[0])).await.unwrap();
 
     let both = world.open(&[master(2), master(1)]).await.unwrap();
     let (rotated, late) = tokio::join!(both.rotate(), seal(&old, somebody()));
@@ -137,7 +139,7 @@ async fn what_is_destroyed_leaves_nothing_of_the_key_in_the_table() {
     let vault = world.vault().await;
     let ann = somebody();
     seal(&vault, ann).await.unwrap();
-    vault.destroy(ann).await.unwrap();
+    vault.destroy(UserId::from_uuid(ann)).await.unwrap();
     assert_eq!(world.sql("SELECT FROM vault.data_key WHERE wrapped IS NOT NULL").await, 0);
     assert_eq!(world.sql("SELECT FROM vault.data_key WHERE destroyed_at IS NOT NULL").await, 1);
     assert!(matches!(seal(&world.vault().await, ann).await, Err(SealError::Erased)));

@@ -1,0 +1,161 @@
+//! `/v1/sessions` and `/v1/tickets`: a service signs people in; people see and close their sessions, and get tickets for
+//! sockets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use slipstream_commands::register_user;
+use slipstream_domain::event::RegistrationVia;
+use slipstream_domain::{EmailAddress, SessionId, UserId};
+
+use super::caller::AuthenticatedUser;
+use super::problem::Problem;
+use crate::auth::bearer;
+use crate::protocol::ErrorCode;
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+
+/// A session's life when the service does not say, and the longest.
+const DEFAULT_SECONDS: u32 = 30 * 24 * 60 * 60;
+const MAX_SECONDS: u32 = 366 * 24 * 60 * 60;
+/// A ticket's life, as the port has it.
+const TICKET_MS: u64 = 30_000;
+
+/// Who is to be signed in.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SignIn {
+    email: String,
+    name: Option<String>,
+    valid_seconds: Option<u32>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OpenedJson<'a> {
+    user_id: UserId,
+    session_id: SessionId,
+    token: &'a str,
+    expires_at: i64,
+}
+
+/// A session as JSON; times are epoch milliseconds.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionJson {
+    id: SessionId,
+    opened_at: i64,
+    expires_at: i64,
+}
+
+#[derive(Serialize)]
+pub(super) struct SessionsJson {
+    items: Vec<SessionJson>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ClosedJson {
+    closed: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TicketJson<'a> {
+    ticket: &'a str,
+    expires_in_ms: u64,
+}
+
+/// What holds a secret is kept by nobody on its way.
+const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
+pub(super) async fn open(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Result<Json<SignIn>, JsonRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let accounts = shared.accounts()?;
+    check_service(accounts.service_token.as_ref(), &headers)?;
+    let Json(SignIn { email, name, valid_seconds }) =
+        body.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+    let email =
+        EmailAddress::parse(&email).map_err(|error| Problem::bad_request(format!("email: {error}")))?;
+    let seconds = valid_seconds.unwrap_or(DEFAULT_SECONDS);
+    if !(1..=MAX_SECONDS).contains(&seconds) {
+        return Err(Problem::bad_request(format!(
+            "validSeconds must be a whole number from 1 to {MAX_SECONDS}"
+        )));
+    }
+    let user = register_user(&shared.app, &email, RegistrationVia::Service, name).await;
+    let user = user.map_err(Refusal::from)?;
+    let opened = accounts.sessions.open(user, Duration::from_secs(seconds.into())).await;
+    let opened = opened.map_err(Refusal::from)?;
+    let json = Json(OpenedJson {
+        user_id: user,
+        session_id: opened.id,
+        token: opened.token.expose_secret(),
+        expires_at: opened.expires_at.millis(),
+    });
+    Ok((StatusCode::CREATED, NO_STORE, json).into_response())
+}
+
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    AuthenticatedUser(user): AuthenticatedUser,
+) -> Result<Json<SessionsJson>, Problem> {
+    let sessions = shared.accounts()?.sessions.list(user).await.map_err(Refusal::from)?;
+    let items = sessions.into_iter().map(|session| SessionJson {
+        id: session.id,
+        opened_at: session.opened_at.millis(),
+        expires_at: session.expires_at.millis(),
+    });
+    Ok(Json(SessionsJson { items: items.collect() }))
+}
+
+pub(super) async fn close(
+    State(shared): State<Arc<Shared>>,
+    AuthenticatedUser(user): AuthenticatedUser,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<StatusCode, Problem> {
+    let absent = || Problem::not_found("no such session");
+    let id = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(absent)?;
+    let closed = shared.accounts()?.sessions.close(user, id).await.map_err(Refusal::from)?;
+    if closed { Ok(StatusCode::NO_CONTENT) } else { Err(absent()) }
+}
+
+pub(super) async fn close_all(
+    State(shared): State<Arc<Shared>>,
+    AuthenticatedUser(user): AuthenticatedUser,
+) -> Result<Json<ClosedJson>, Problem> {
+    let closed = shared.accounts()?.sessions.close_all(user).await.map_err(Refusal::from)?;
+    Ok(Json(ClosedJson { closed }))
+}
+
+pub(super) async fn ticket(
+    State(shared): State<Arc<Shared>>,
+    AuthenticatedUser(user): AuthenticatedUser,
+) -> Result<impl IntoResponse, Problem> {
+    let ticket = shared.accounts()?.tickets.issue(user).await.map_err(Refusal::from)?;
+    let json = Json(TicketJson { ticket: ticket.expose_secret(), expires_in_ms: TICKET_MS });
+    Ok((StatusCode::CREATED, NO_STORE, json).into_response())
+}
+
+/// Compares hashes: how long that takes tells nothing of the token.
+fn check_service(token: Option<&SecretString>, headers: &HeaderMap) -> Result<(), Problem> {
+    let hash = |token: &SecretString| Sha256::digest(token.expose_secret().as_bytes());
+    match (token, bearer(headers)) {
+        (Some(token), Some(shown)) if hash(token) == hash(&shown) => Ok(()),
+        _ => Err(Refusal::new(
+            ErrorCode::Unauthorized,
+            "only a service that shows the service token signs people in",
+        )
+        .into()),
+    }
+}

@@ -1,0 +1,91 @@
+//! People by hand: made known, signed in, erased beside a service that runs.
+
+use serde_json::json;
+use slipstream_testkit::TestDatabase;
+use tokio::process::Command;
+
+use crate::client::Client;
+use crate::process::{Dev, slipstream};
+
+fn on(database: &TestDatabase, arguments: &[&str]) -> Command {
+    let mut command = slipstream(arguments);
+    command.env("DATABASE_URL", database.url()).env("EMAIL_PEPPER", "pepper");
+    command.env("ENCRYPTION_KEY", "a1".repeat(32));
+    command
+}
+
+/// What it says, and its exit code.
+async fn run(database: &TestDatabase, arguments: &[&str]) -> (i32, String) {
+    let output = on(database, arguments).output().await.unwrap();
+    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    (output.status.code().unwrap(), String::from_utf8(said).unwrap().trim().to_owned())
+}
+
+#[tokio::test]
+async fn a_person_is_added_once_and_signed_in_as_often_as_asked() {
+    let database = TestDatabase::create().await;
+    let (code, id) = run(&database, &["users", "add", "ann@example.com", "--name", "Ann"]).await;
+    assert_eq!((code, id.len()), (0, 36), "{id}");
+    assert_eq!(run(&database, &["users", "add", "Ann@Example.com"]).await, (0, id.clone()));
+    let (code, one) = run(&database, &["users", "session", "ann@example.com"]).await;
+    let (_, two) = run(&database, &["users", "session", &id, "--days", "1"]).await;
+    assert!(code == 0 && one.len() == 64 && one != two, "{one} {two}");
+    assert_eq!(run(&database, &["users", "session", "nobody@example.com"]).await.0, 1);
+    assert_eq!(run(&database, &["users", "add", "nobody"]).await.0, 2);
+}
+
+#[tokio::test]
+async fn who_is_erased_beside_a_running_service_is_gone_and_the_log_is_whole() {
+    let database = TestDatabase::create().await;
+    let service = Dev::spawn(on(&database, &["dev", "--listen", "127.0.0.1:0"])).await;
+    let mut ann = Client::connect(service.address, "ann@example.com").await;
+    ann.ask("new-chat", "hello").await;
+    let conversation = ann.answer(usize::MAX).await.conversation;
+    // This one runs for minutes, if nobody stops it.
+    ann.ask("new-chat", "[[chunks=1000 bytes=5 delay_ms=500]]").await;
+    while ann.frame().await.unwrap()["type"] != "ai_chat_chunk" {}
+
+    assert_eq!(run(&database, &["users", "erase", "ann@example.com"]).await.0, 2, "without a yes");
+    let (code, said) = run(&database, &["users", "erase", "ann@example.com", "--yes"]).await;
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = run(&database, &["log", "verify"]).await;
+    assert_eq!(code, 0, "{said}");
+    let (_, told) = run(&database, &["replay", &conversation]).await;
+    assert!(told.contains("(erased)") && !told.contains("hello"), "{told}");
+    // The address is free: this is somebody else.
+    let mut stranger = Client::connect(service.address, "ann@example.com").await;
+    stranger.send(json!({"type": "ping"})).await;
+    assert_eq!(stranger.frame().await.unwrap()["type"], "pong");
+    let path = format!("/v1/conversations/{conversation}/messages?email=ann@example.com");
+    assert_eq!(service.get(&path).await.0, 404);
+    assert!(service.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn keys_are_rotated_while_the_service_runs() {
+    let database = TestDatabase::create().await;
+    let (old, new) = ("a1".repeat(32), "b2".repeat(32));
+    let both = format!("{new},{old}");
+    assert_eq!(run(&database, &["users", "add", "before@example.com"]).await.0, 0);
+    let mut command = on(&database, &["dev", "--listen", "127.0.0.1:0"]);
+    command.env("ENCRYPTION_KEY", &both);
+    let service = Dev::spawn(command).await;
+    let chats = async {
+        for n in 0..5 {
+            let mut client = Client::connect(service.address, &format!("user{n}@example.com")).await;
+            client.ask("new-chat", "[[chunks=20 bytes=5 delay_ms=10]]").await;
+            assert_eq!(client.answer(usize::MAX).await.end["type"], "ai_chat_response");
+        }
+    };
+    let rotate = async {
+        let mut command = on(&database, &["keys", "rotate"]);
+        command.env("ENCRYPTION_KEY", &both).output().await.unwrap()
+    };
+    let ((), rotated) = tokio::join!(chats, rotate);
+    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+    assert!(service.interrupt().await.success());
+
+    let mut command = on(&database, &["users", "add", "after@example.com"]);
+    let without_the_old = command.env("ENCRYPTION_KEY", &new).output().await.unwrap();
+    assert!(without_the_old.status.success(), "{}", String::from_utf8_lossy(&without_the_old.stderr));
+}
