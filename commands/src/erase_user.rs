@@ -42,7 +42,7 @@ pub async fn delete_conversations(app: &Commands, user: UserId) -> Result<usize,
     for stream in &conversations {
         match delete_conversation(app, user, ConversationId::from_uuid(stream.as_uuid())).await {
             // Deleted before.
-            Ok(()) | Err(CommandError::NotFound(_)) => {}
+            Ok(_) | Err(CommandError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }
     }
