@@ -135,11 +135,11 @@ async fn a_client_uploads_and_downloads_by_signed_urls() {
 #[tokio::test]
 async fn an_upload_that_is_given_up_or_breaks_off_leaves_no_parts_behind() {
     let moto = Moto::new().await;
-    let key = moto.key("large");
-    let putting = moto.blobs.put(&key, &png(), endless());
+    let (key, mime) = (moto.key("large"), png());
+    let putting = moto.blobs.put(&key, &mime, endless());
     assert!(tokio::time::timeout(Duration::from_secs(2), putting).await.is_err());
     let broken = endless().take(7).chain(futures::stream::iter([Err(std::io::Error::other("broken"))]));
-    assert!(moto.blobs.put(&key, &png(), broken.boxed()).await.is_err());
+    assert!(moto.blobs.put(&key, &mime, broken.boxed()).await.is_err());
     moto.tasks.close();
     moto.tasks.wait().await;
     assert_eq!(moto.unfinished().await, 0);
