@@ -75,7 +75,7 @@ async fn a_runner_that_is_stopped_hands_on_at_once() {
     let one = world.exchange(user, world.new_chat(), "one", &["uno"]).await.posted.conversation_id;
     world.settled(one).await;
     first.stop().await;
-    assert_eq!(owners(&world).await, [None, None, None, None]);
+    assert_eq!(owners(&world).await, [None, None, None, None, None]);
     let begin = Instant::now();
     let second = world.run();
     world.exchange(user, Place::In(one), "two", &["due"]).await;
