@@ -84,9 +84,12 @@ impl Reaper {
 }
 
 fn dealt_with(owner: UserId, id: AttachmentId, done: Result<(), AttachmentError>) -> bool {
-    if let Err(error) = &done {
-        let error = error as &dyn std::error::Error;
-        tracing::warn!(error, user.id = %owner, attachment.id = %id, "a file cannot be cleared away");
+    match done {
+        Ok(()) => true,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, user.id = %owner, attachment.id = %id, "a file cannot be cleared away");
+            false
+        }
     }
-    done.is_ok()
 }

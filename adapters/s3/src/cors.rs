@@ -19,7 +19,9 @@ impl S3Blobs {
             Ok(cors) => cors.cors_rules.unwrap_or_default(),
             Err(error) => match refused(error) {
                 BlobError::NotFound => Vec::new(),
-                other => return Err(other),
+                other @ (BlobError::OutOfRange { .. } | BlobError::Source(_) | BlobError::Unavailable(_)) => {
+                    return Err(other);
+                }
             },
         };
         Ok(origins.iter().all(|origin| rules.iter().any(|rule| serves(rule, origin))))
@@ -56,5 +58,5 @@ fn serves(rule: &CorsRule, origin: &str) -> bool {
         |name: &&str| rule.expose_headers().iter().any(|exposed| exposed.eq_ignore_ascii_case(name));
     allows(rule.allowed_origins())
         && ["PUT", "GET"].iter().all(|method| rule.allowed_methods().iter().any(|allowed| allowed == method))
-        && EXPOSED.iter().all(|name| exposes(&name))
+        && EXPOSED.iter().all(exposes)
 }

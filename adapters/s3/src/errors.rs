@@ -7,6 +7,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use slipstream_commands::ports::{BlobError, PortError};
 
 /// What the port says of a refusal. The reason names no key and no signature.
+#[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(crate) fn refused<E>(error: SdkError<E, HttpResponse>) -> BlobError
 where
     E: ProvideErrorMetadata + Error + 'static,

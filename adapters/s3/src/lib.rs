@@ -1,4 +1,4 @@
-//! Blobs in S3 and in what speaks like it (MinIO, R2). Clients upload and download by URLs that S3 itself checks; large
+//! Blobs in S3 and in what speaks like it (`MinIO`, R2). Clients upload and download by URLs that S3 itself checks; large
 //! writes of ours go in parts. Knows no other AWS service, and takes its credentials from the settings alone.
 
 mod blobs;

@@ -19,7 +19,7 @@ const READ: Duration = Duration::from_secs(30);
 /// How to reach S3.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
-    /// The region; what it is to those who have none is theirs to say (`auto` for R2, `us-east-1` for MinIO).
+    /// The region; what it is to those who have none is theirs to say (`auto` for R2, `us-east-1` for `MinIO`).
     pub region: String,
     /// Where it is, when it is not Amazon's.
     pub endpoint: Option<Url>,

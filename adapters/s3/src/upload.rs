@@ -30,8 +30,8 @@ pub(crate) async fn upload(
         put.body(Body::from(first)).send().await.map_err(refused)?;
         return Ok(());
     }
-    let begin = client.create_multipart_upload().bucket(key.bucket()).key(key.key());
-    let begun = begin.content_type(mime.as_str()).send().await.map_err(refused)?;
+    let upload = client.create_multipart_upload().bucket(key.bucket()).key(key.key());
+    let begun = upload.content_type(mime.as_str()).send().await.map_err(refused)?;
     let id = begun.upload_id.ok_or_else(|| unavailable("a multipart upload has no id".to_owned()))?;
     let open = Open { client, tasks, key, id: Some(id) };
     open.finish(first, parts).await
@@ -48,12 +48,11 @@ impl Parts {
     /// The next part: full, or the last.
     async fn next(&mut self) -> Result<Bytes, BlobError> {
         while self.left.len() < PART {
-            match self.bytes.next().await {
-                Some(piece) => self.left.extend_from_slice(&piece.map_err(BlobError::Source)?),
-                None => {
-                    self.ended = true;
-                    break;
-                }
+            if let Some(piece) = self.bytes.next().await {
+                self.left.extend_from_slice(&piece.map_err(BlobError::Source)?)
+            } else {
+                self.ended = true;
+                break;
             }
         }
         let part = self.left.len().min(PART);

@@ -42,7 +42,7 @@ fn chunks(bytes: &[u8], at: usize, order: Order) -> impl Iterator<Item = ([u8; 4
     })
 }
 
-/// GIF89a, 17 to 27: a screen, then blocks, each a picture or an extension, to the trailer.
+/// `GIF89a`, 17 to 27: a screen, then blocks, each a picture or an extension, to the trailer.
 fn gif(bytes: &[u8]) -> Option<u32> {
     let mut rest = bytes.get(13..)?.get(color_table(*bytes.get(10)?)..)?;
     let mut count = 0;

@@ -238,9 +238,9 @@ fn fits(image: &ImageDetails, pixels: u64) -> bool {
 /// Whether what its first bytes say fits what it is said to be.
 fn is_content_of(sniffed: &Sniffed, mime: &MediaType, class: Option<FileClass>) -> bool {
     match (class, sniffed) {
-        (Some(FileClass::Text), Sniffed::Text) => true,
+        (Some(FileClass::Text), Sniffed::Text)
+        | (Some(FileClass::Audio | FileClass::Video), Sniffed::Media) => true,
         (Some(FileClass::Image | FileClass::Document), Sniffed::Known(known)) => known == mime,
-        (Some(FileClass::Audio | FileClass::Video), Sniffed::Media) => true,
         (Some(FileClass::Text), Sniffed::Known(_) | Sniffed::Media | Sniffed::Unknown)
         | (Some(FileClass::Image | FileClass::Document), Sniffed::Media | Sniffed::Text | Sniffed::Unknown)
         | (Some(FileClass::Audio | FileClass::Video), Sniffed::Known(_) | Sniffed::Text | Sniffed::Unknown)

@@ -40,7 +40,8 @@ pub(crate) async fn ask(
 ) -> Result<(), Refusal> {
     let generation_id = shared.app.new_generation_id();
     let span = tracing::info_span!("chat", generation.id = %generation_id);
-    ask_for(shared, socket, generation_id, ask, posting).instrument(span).await
+    // It waits for files, for the log and for the transcript: too large to lie in every socket's future.
+    Box::pin(ask_for(shared, socket, generation_id, ask, posting)).instrument(span).await
 }
 
 async fn ask_for(
