@@ -135,19 +135,12 @@ pub(crate) async fn start(
     let metrics = parts.metrics.clone();
     let probes = Probes { checks: checks.into(), render_metrics: Arc::new(move || metrics.render()) };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let operators_keys = Arc::new(EnvironmentKeys::new(keys, keyless));
+    let keys = Arc::new(OwnKeysFirst::new(parts.vault.provider_keys(), operators_keys));
+    let (clock_of_app, ids_of_app) = (Arc::clone(&clock), Arc::clone(&ids));
+    let app = Commands::new(log.clone(), clock_of_app, ids_of_app, keys, adapters.bus, parts.pepper);
     let shared = Shared {
-        app: Commands::new(
-            log.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-            Arc::new(OwnKeysFirst::new(
-                parts.vault.provider_keys(),
-                Arc::new(EnvironmentKeys::new(keys, keyless)),
-            )),
-            adapters.bus,
-            parts.pepper,
-        )
-        .with_free_messages_per_day(parts.free_messages_per_day),
+        app: app.with_free_messages_per_day(parts.free_messages_per_day),
         read_models: ReadModels::new(log.clone()),
         queue: adapters.queue,
         stream_state: adapters.stream_state,

@@ -192,9 +192,9 @@ mod tests {
         let clock = Arc::new(SetClock(AtomicI64::new(0)));
         let signer = signer_at(&clock, 1);
         let inline = Disposition::Inline { filename: "a".into() };
-        let signed = signer.download(&Blob::newest(key("a")), &inline, MINUTE);
-        assert_eq!(signed.expires_at, Timestamp::from_millis(60_000));
-        let (path, query) = parts(&signed.url);
+        let url = signer.download(&Blob::newest(key("a")), &inline, MINUTE);
+        assert_eq!(url.expires_at, Timestamp::from_millis(60_000));
+        let (path, query) = parts(&url.url);
         clock.0.store(59_999, Ordering::Relaxed);
         assert!(signer.check("GET", &path, &query).is_ok());
         clock.0.store(60_000, Ordering::Relaxed);

@@ -49,7 +49,7 @@ impl Parts {
     async fn next(&mut self) -> Result<Bytes, BlobError> {
         while self.left.len() < PART {
             if let Some(piece) = self.bytes.next().await {
-                self.left.extend_from_slice(&piece.map_err(BlobError::Source)?)
+                self.left.extend_from_slice(&piece.map_err(BlobError::Source)?);
             } else {
                 self.ended = true;
                 break;

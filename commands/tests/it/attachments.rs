@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::StreamExt;
 use slipstream_commands::attachments::{Announce, Instructed};
-use slipstream_commands::ports::{BlobStore, ByteStream};
+use slipstream_commands::ports::ByteStream;
 use slipstream_commands::{
     AttachmentError, AttachmentSettings, Attachments, CommandError, Place, PostRequest, post_message,
 };
@@ -20,9 +20,9 @@ use crate::world::{World, says};
 
 struct Files {
     world: World,
-    files: Attachments,
+    use_cases: Attachments,
     ann: UserId,
-    _folder: TempDir,
+    _kept: TempDir,
 }
 
 impl Files {
@@ -33,8 +33,9 @@ impl Files {
         let store = FileBlobs::open(folder.path().to_owned(), Arc::new(urls)).unwrap();
         let limits = Limits { pixels: 1000, ..Limits::default() };
         let settings = AttachmentSettings { limits, ..AttachmentSettings::default() };
-        let files = Attachments::new(world.app.clone(), Arc::new(store), settings);
-        Self { ann: world.user("ann@example.com").await, world, files, _folder: folder }
+        let use_cases = Attachments::new(world.app.clone(), Arc::new(store), settings);
+        let ann = world.user("ann@example.com").await;
+        Self { world, use_cases, ann, _kept: folder }
     }
 
     fn announce(&self, name: &str, mime: &str, size: u64) -> Announce {
@@ -53,12 +54,12 @@ impl Files {
 
     async fn announced(&self, name: &str, mime: &str, size: usize) -> Instructed {
         let announce = self.announce(name, mime, size as u64);
-        self.files.announce_upload(&announce, Usage::default()).await.unwrap()
+        self.use_cases.announce_upload(&announce, Usage::default()).await.unwrap()
     }
 
     /// As the client's PUT does.
     async fn upload(&self, told: &Instructed, mime: &str, bytes: &[u8]) {
-        self.files.store().put(&told.key, &media_type(mime), one_piece(bytes)).await.unwrap();
+        self.use_cases.store().put(&told.key, &media_type(mime), one_piece(bytes)).await.unwrap();
     }
 
     async fn uploaded(&self, name: &str, mime: &str, bytes: &[u8]) -> AttachmentId {
@@ -69,7 +70,7 @@ impl Files {
 
     async fn ready(&self, name: &str) -> AttachmentId {
         let id = self.uploaded(name, "text/plain", b"some text").await;
-        self.files.complete_upload(self.ann, id).await.unwrap();
+        self.use_cases.complete_upload(self.ann, id).await.unwrap();
         id
     }
 
@@ -77,10 +78,11 @@ impl Files {
     async fn refused(&self, mime: &str, bytes: &[u8]) -> FailReason {
         let told = self.announced("file", mime, bytes.len()).await;
         self.upload(&told, mime, bytes).await;
-        let Err(AttachmentError::Failed(reason)) = self.files.complete_upload(self.ann, told.id).await else {
+        let Err(AttachmentError::Failed(reason)) = self.use_cases.complete_upload(self.ann, told.id).await
+        else {
             panic!("{mime} was taken")
         };
-        assert!(self.files.store().head(&told.key).await.is_err(), "its bytes are still there");
+        assert!(self.use_cases.store().head(&told.key).await.is_err(), "its bytes are still there");
         reason
     }
 
@@ -112,10 +114,8 @@ fn png(width: u32, height: u32) -> Vec<u8> {
 }
 
 fn command(error: AttachmentError) -> CommandError {
-    match error {
-        AttachmentError::Command(error) => error,
-        other => panic!("{other:?}"),
-    }
+    let AttachmentError::Command(error) = error else { panic!("{error:?}") };
+    error
 }
 
 #[tokio::test]
@@ -126,16 +126,16 @@ async fn a_file_is_announced_uploaded_checked_and_ready() {
     assert_eq!(told.instructions.method, "PUT");
     let key = told.key.key().to_owned();
     assert!(key.starts_with(&format!("upload/{}/", files.ann)) && key.ends_with("-My_Photo.png"), "{key}");
-    files.files.start_upload(files.ann, told.id).await.unwrap();
+    files.use_cases.start_upload(files.ann, told.id).await.unwrap();
     files.upload(&told, "image/png", &bytes).await;
-    let ready = files.files.complete_upload(files.ann, told.id).await.unwrap();
+    let ready = files.use_cases.complete_upload(files.ann, told.id).await.unwrap();
     let image = ready.ready.image.clone().unwrap();
     assert_eq!((image.width, image.height, ready.ready.size), (20, 10, bytes.len() as u64));
-    let again = files.files.complete_upload(files.ann, told.id).await.unwrap();
+    let again = files.use_cases.complete_upload(files.ann, told.id).await.unwrap();
     assert_eq!(again, ready);
     let told_events = ["AttachmentRequested", "UploadStarted", "AttachmentReady"];
     assert_eq!(files.events(told.id).await, told_events, "completing twice is one event");
-    assert!(files.files.download(&ready).await.unwrap().url.contains("/blobs/assets/upload/"));
+    assert!(files.use_cases.download(&ready).await.unwrap().url.contains("/blobs/assets/upload/"));
 }
 
 #[tokio::test]
@@ -145,10 +145,10 @@ async fn to_others_a_file_is_as_absent_as_one_that_never_was() {
     let id = files.uploaded("a.txt", "text/plain", b"some text").await;
     for id in [id, AttachmentId::from_uuid(Uuid::now_v7()), AttachmentId::from_uuid(files.ann.as_uuid())] {
         let actor = bob;
-        assert!(matches!(files.files.complete_upload(actor, id).await, Err(AttachmentError::NotFound)));
-        assert!(matches!(files.files.start_upload(actor, id).await, Err(AttachmentError::NotFound)));
-        assert!(matches!(files.files.delete(actor, id).await, Err(AttachmentError::NotFound)));
-        let failed = files.files.fail_upload(actor, id, FailReason::Aborted).await;
+        assert!(matches!(files.use_cases.complete_upload(actor, id).await, Err(AttachmentError::NotFound)));
+        assert!(matches!(files.use_cases.start_upload(actor, id).await, Err(AttachmentError::NotFound)));
+        assert!(matches!(files.use_cases.delete(actor, id).await, Err(AttachmentError::NotFound)));
+        let failed = files.use_cases.fail_upload(actor, id, FailReason::Aborted).await;
         assert!(matches!(failed, Err(AttachmentError::NotFound)));
     }
     assert_eq!(files.events(id).await, ["AttachmentRequested"]);
@@ -158,10 +158,10 @@ async fn to_others_a_file_is_as_absent_as_one_that_never_was() {
 async fn complete_without_an_upload_changes_nothing_and_may_come_again() {
     let files = Files::new().await;
     let told = files.announced("a.txt", "text/plain", 4).await;
-    let early = files.files.complete_upload(files.ann, told.id).await;
+    let early = files.use_cases.complete_upload(files.ann, told.id).await;
     assert!(matches!(early, Err(AttachmentError::NotUploaded)));
     files.upload(&told, "text/plain", b"text").await;
-    assert!(files.files.complete_upload(files.ann, told.id).await.is_ok());
+    assert!(files.use_cases.complete_upload(files.ann, told.id).await.is_ok());
 }
 
 #[tokio::test]
@@ -169,10 +169,10 @@ async fn what_is_not_what_was_said_fails_and_its_bytes_go() {
     let files = Files::new().await;
     let told = files.announced("a.txt", "text/plain", 5).await;
     files.upload(&told, "text/plain", b"four").await;
-    let short = files.files.complete_upload(files.ann, told.id).await;
+    let short = files.use_cases.complete_upload(files.ann, told.id).await;
     assert!(matches!(short, Err(AttachmentError::Failed(FailReason::SizeMismatch))));
     assert_eq!(files.events(told.id).await, ["AttachmentRequested", "AttachmentFailed"]);
-    let later = files.files.complete_upload(files.ann, told.id).await;
+    let later = files.use_cases.complete_upload(files.ann, told.id).await;
     assert!(matches!(later, Err(AttachmentError::Failed(FailReason::SizeMismatch))));
 
     let executable = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0";
@@ -187,15 +187,16 @@ async fn what_is_not_what_was_said_fails_and_its_bytes_go() {
 async fn what_is_too_large_empty_or_of_no_type_we_take_is_not_announced() {
     let files = Files::new().await;
     for (mime, size) in [("video/mp4", 5 << 30), ("text/plain", 0), ("application/x-msdownload", 9)] {
-        let refused = files.files.announce_upload(&files.announce("a", mime, size), Usage::default()).await;
+        let refused =
+            files.use_cases.announce_upload(&files.announce("a", mime, size), Usage::default()).await;
         assert!(matches!(refused, Err(AttachmentError::Limit(_))), "{mime} {size}");
     }
     let full = Usage { bytes: Limits::default().user, open: 0 };
-    let refused = files.files.announce_upload(&files.announce("a", "text/plain", 9), full).await;
+    let refused = files.use_cases.announce_upload(&files.announce("a", "text/plain", 9), full).await;
     assert!(matches!(refused, Err(AttachmentError::Limit(LimitRejection::Quota { .. }))));
     let nobody =
         Announce { actor: UserId::from_uuid(Uuid::now_v7()), ..files.announce("a", "text/plain", 9) };
-    let refused = files.files.announce_upload(&nobody, Usage::default()).await.unwrap_err();
+    let refused = files.use_cases.announce_upload(&nobody, Usage::default()).await.unwrap_err();
     assert!(matches!(command(refused), CommandError::NotFound("user")));
 }
 
@@ -213,7 +214,7 @@ async fn two_files_of_one_name_have_two_keys() {
 async fn bytes_that_come_through_us_are_as_many_as_was_said() {
     let files = Files::new().await;
     let store = |announce: Announce, bytes: &'static [u8]| {
-        let files = &files.files;
+        let files = &files.use_cases;
         async move {
             files.store_file(&announce, Usage::default(), one_piece(bytes), FailReason::FetchFailed).await
         }
@@ -274,19 +275,19 @@ async fn a_message_has_ten_files_and_none_of_anybody_else() {
 async fn a_deleted_file_is_gone_and_its_bytes_when_it_is_purged() {
     let files = Files::new().await;
     let id = files.ready("a.txt").await;
-    let ready = files.files.ready_file(files.ann, id).await.unwrap();
-    files.files.purge(files.ann, id).await.unwrap();
+    let ready = files.use_cases.ready_file(files.ann, id).await.unwrap();
+    files.use_cases.purge(files.ann, id).await.unwrap();
     assert_eq!(files.events(id).await.len(), 2, "only what is deleted is purged");
     for _ in 0..2 {
-        files.files.delete(files.ann, id).await.unwrap();
+        files.use_cases.delete(files.ann, id).await.unwrap();
     }
-    assert!(matches!(files.files.ready_file(files.ann, id).await, Err(AttachmentError::NotFound)));
+    assert!(matches!(files.use_cases.ready_file(files.ann, id).await, Err(AttachmentError::NotFound)));
     let key = ready.blob().unwrap().key;
-    assert!(files.files.store().head(&key).await.is_ok());
+    assert!(files.use_cases.store().head(&key).await.is_ok());
     for _ in 0..2 {
-        files.files.purge(files.ann, id).await.unwrap();
+        files.use_cases.purge(files.ann, id).await.unwrap();
     }
-    assert!(files.files.store().head(&key).await.is_err());
+    assert!(files.use_cases.store().head(&key).await.is_err());
     let lived = ["AttachmentRequested", "AttachmentReady", "AttachmentDeleted", "AttachmentPurged"];
     assert_eq!(files.events(id).await, lived);
 }

@@ -28,10 +28,8 @@ impl Answer {
 /// One request to a signed URL.
 async fn http(address: SocketAddr, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let path = url.split_once(&address.to_string()).unwrap().1;
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
-    for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
-    }
+    let headers: String = headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}");
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
     // A server that refuses does not read on.

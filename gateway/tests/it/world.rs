@@ -73,6 +73,15 @@ impl Default for Twist {
     }
 }
 
+/// A folder for files, served at this address.
+fn files(address: SocketAddr) -> (TempDir, Arc<FileBlobs>, Arc<UrlSigner>) {
+    let folder = tempfile::tempdir().unwrap();
+    let public = format!("http://{address}").parse().unwrap();
+    let urls = Arc::new(UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new())));
+    let blobs = FileBlobs::open(folder.path().to_owned(), urls.clone()).unwrap();
+    (folder, Arc::new(blobs), urls)
+}
+
 impl World {
     pub(crate) async fn start() -> Self {
         Self::with(Twist::default()).await
@@ -103,13 +112,10 @@ impl World {
         let address = listener.local_addr().unwrap();
         let authenticate =
             SlowDoor { door: DevelopmentEmail::new(app.clone()), takes: twist.slow_authentication };
-        let folder = tempfile::tempdir().unwrap();
-        let public = format!("http://{address}").parse().unwrap();
-        let urls = Arc::new(UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new())));
-        let blobs = FileBlobs::open(folder.path().to_owned(), urls.clone()).unwrap();
+        let (folder, blobs, urls) = files(address);
         let gateway = Gateway::new(GatewayDeps {
             app: app.clone(),
-            files: Attachments::new(app.clone(), Arc::new(blobs), AttachmentSettings::default()),
+            files: Attachments::new(app.clone(), blobs, AttachmentSettings::default()),
             blob_urls: Some(urls),
             read_models: ReadModels::new(log.clone()),
             stream_state: state.clone(),

@@ -10,6 +10,7 @@ use slipstream_domain::event::FailReason;
 use slipstream_domain::{AttachmentStatus, BatchId, DraftId, FileName, MediaType, Origin, UserId};
 use slipstream_local::{FileBlobs, SystemClock, UrlSigner};
 use slipstream_projections::attachments;
+use tempfile::TempDir;
 
 use crate::world::{PATIENCE, World, says};
 
@@ -27,15 +28,20 @@ fn announce(actor: UserId, name: &str, batch: &str) -> Announce {
     }
 }
 
+/// The use cases over files in `folder`.
+fn files_in(folder: &TempDir, world: &World) -> Attachments {
+    let public = "http://127.0.0.1:4000".parse().unwrap();
+    let urls = UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new()));
+    let store = FileBlobs::open(folder.path().to_owned(), Arc::new(urls)).unwrap();
+    Attachments::new(world.app.clone(), Arc::new(store), AttachmentSettings::default())
+}
+
 #[tokio::test]
 async fn a_users_files_are_told_from_their_announcement_to_their_end() {
     let (world, running) = World::new().await;
     let (ann, bob) = (world.user("ann").await, world.user("bob").await);
     let folder = tempfile::tempdir().unwrap();
-    let public = "http://127.0.0.1:4000".parse().unwrap();
-    let urls = UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new()));
-    let store = FileBlobs::open(folder.path().to_owned(), Arc::new(urls)).unwrap();
-    let files = Attachments::new(world.app.clone(), Arc::new(store), AttachmentSettings::default());
+    let files = files_in(&folder, &world);
     let stored = async |name: &str| {
         let bytes = futures::stream::iter([Ok("text".into())]).boxed();
         let announce = announce(ann, name, "b");

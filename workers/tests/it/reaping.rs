@@ -51,7 +51,7 @@ async fn reaps(reaper: &Reaper) -> usize {
         loop {
             match reaper.round().await.unwrap() {
                 0 => tokio::time::sleep(Duration::from_millis(20)).await,
-                reaped => return reaped,
+                number => return number,
             }
         }
     };
