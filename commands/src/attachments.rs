@@ -8,6 +8,7 @@ mod error;
 mod fail_upload;
 mod frames;
 mod inspect;
+mod keep_picture;
 mod link;
 mod start_upload;
 mod store_file;
@@ -176,7 +177,7 @@ impl Attachments {
         event: AttachmentEvent,
         guards: Vec<Guard>,
     ) -> Result<(), CommandError> {
-        let streams = vec![streams::attachment(id, Some(owner), at, event)?];
+        let streams = vec![streams::attachment(id, Some(owner), at, vec![event])?];
         self.app.log.append(Append { streams, command_id: self.app.new_command(), guards }).await?;
         Ok(())
     }

@@ -82,24 +82,27 @@ pub(crate) fn new_generation(
     )
 }
 
-/// An event of a file, which belongs to itself until it is linked: then that belongs to the conversation. The last event
-/// of its life closes the stream.
+/// Events of a file, which belong to it until it is linked: with that they belong to the conversation. The last event of its
+/// life closes the stream.
 pub(crate) fn attachment(
     id: AttachmentId,
     owner: Option<UserId>,
     at: Version,
-    event: AttachmentEvent,
+    events: Vec<AttachmentEvent>,
 ) -> Result<StreamAppend, CommandError> {
-    let (correlation, close) = match &event {
-        AttachmentEvent::AttachmentLinked(linked) => (linked.conversation_id.as_uuid(), false),
-        AttachmentEvent::AttachmentPurged(_) => (id.as_uuid(), true),
-        AttachmentEvent::AttachmentRequested(_)
-        | AttachmentEvent::UploadStarted(_)
-        | AttachmentEvent::AttachmentReady(_)
-        | AttachmentEvent::AttachmentFailed(_)
-        | AttachmentEvent::AttachmentDeleted(_) => (id.as_uuid(), false),
-    };
-    let append = stream(id.as_uuid(), Category::Attachment, owner, correlation, at, vec![event])?;
+    let (mut correlation, mut close) = (id.as_uuid(), false);
+    for event in &events {
+        match event {
+            AttachmentEvent::AttachmentLinked(linked) => correlation = linked.conversation_id.as_uuid(),
+            AttachmentEvent::AttachmentPurged(_) => close = true,
+            AttachmentEvent::AttachmentRequested(_)
+            | AttachmentEvent::UploadStarted(_)
+            | AttachmentEvent::AttachmentReady(_)
+            | AttachmentEvent::AttachmentFailed(_)
+            | AttachmentEvent::AttachmentDeleted(_) => {}
+        }
+    }
+    let append = stream(id.as_uuid(), Category::Attachment, owner, correlation, at, events)?;
     Ok(StreamAppend { close, ..append })
 }
 

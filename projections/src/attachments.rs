@@ -142,6 +142,16 @@ pub async fn usage(models: &ReadModels, user: UserId) -> Result<Usage, QueryErro
     Ok(Usage { bytes: sql::count(row.bytes), open: sql::count(row.open) })
 }
 
+/// All files of the user's that are not purged, also those that are deleted.
+///
+/// # Errors
+/// See [`QueryError`].
+pub async fn unpurged_of(models: &ReadModels, user: UserId) -> Result<Vec<AttachmentId>, QueryError> {
+    let mut tx = models.read::<Attachments>().await?;
+    let ids = sqlx::query_scalar!("SELECT attachment_id FROM attachment WHERE owner_id = $1", user.as_uuid());
+    Ok(ids.fetch_all(&mut *tx).await?.into_iter().map(AttachmentId::from_uuid).collect())
+}
+
 /// Files that were announced before `then` and have not come, the oldest first, with whose they are.
 ///
 /// # Errors

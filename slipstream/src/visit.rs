@@ -10,6 +10,7 @@ use slipstream_local::{EnvironmentKeys, InProcessBus, SystemClock, UuidV7Ids};
 use slipstream_projections::Runner;
 use slipstream_vault::Vault;
 use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -48,6 +49,11 @@ impl Visit {
             Arc::new(InProcessBus::new()),
             pepper,
         )
+    }
+
+    /// What goes on in the background and ends with the visit.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.stage.tasks
     }
 
     /// Fills the read models as long as the visit lasts, unless somebody does already.

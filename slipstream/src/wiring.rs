@@ -157,8 +157,10 @@ pub(crate) async fn start(
         projector(&shared, life);
     }
     if roles.contains(&Role::Worker) {
-        worker(&shared, Arc::clone(&providers), parts.worker, alone, life).await?;
-        reaper(&shared, store()?, life);
+        let store = store()?;
+        let files = Attachments::new(shared.app.clone(), store.blobs, store.settings);
+        worker(&shared, Arc::clone(&providers), files.clone(), parts.worker, alone, life).await?;
+        reaper(&shared, files, life);
     }
     let (tasks, drain) = (life.front.tasks.clone(), life.front.drain.clone());
     if roles.contains(&Role::Gateway) {
@@ -184,6 +186,7 @@ fn projector(shared: &Shared, life: &Lifecycle) {
 async fn worker(
     shared: &Shared,
     providers: Arc<Providers>,
+    files: Attachments,
     settings: slipstream_workers::Settings,
     alone: bool,
     life: &Lifecycle,
@@ -195,7 +198,7 @@ async fn worker(
         read_models: shared.read_models.clone(),
         providers,
         catalogue: Arc::clone(&shared.catalogue),
-        pictures: None,
+        pictures: Some(Arc::new(files)),
         worker: WorkerId::from_uuid(shared.ids.uuid()),
         settings,
     });
@@ -216,8 +219,7 @@ async fn worker(
 }
 
 /// Clears up behind files, for all processes.
-fn reaper(shared: &Shared, store: Store, life: &Lifecycle) {
-    let files = Attachments::new(shared.app.clone(), store.blobs, store.settings);
+fn reaper(shared: &Shared, files: Attachments, life: &Lifecycle) {
     let reaper = Reaper::new(shared.app.clone(), files, shared.read_models.clone(), Patience::default());
     one_at_a_time("reaper", shared, life, move |stop| reaper.clone().run(stop));
 }

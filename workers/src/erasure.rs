@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use slipstream_commands::ports::UserVault;
 use slipstream_commands::{
-    CommandError, Commands, confirm_erasure, delete_conversations, request_erasure, unfinished_generations,
+    AttachmentError, Attachments, CommandError, Commands, confirm_erasure, delete_conversations,
+    request_erasure, unfinished_generations,
 };
 use slipstream_domain::UserId;
-use slipstream_projections::first_behind;
+use slipstream_projections::{QueryError, ReadModels, attachments, first_behind};
 use tokio::time::{Instant, sleep};
 
 /// The pause between two looks at what others have to do.
@@ -24,6 +25,8 @@ pub enum ErasureStep {
     DeleteConversations,
     /// Waits until these replies have ended.
     AwaitReplies,
+    /// Their files are deleted, with their bytes.
+    DeleteFiles,
     /// Waits until no read model shows anything of theirs.
     AwaitReadModels,
     /// Their keys are destroyed, with everything sealed under them.
@@ -34,10 +37,11 @@ pub enum ErasureStep {
 
 impl ErasureStep {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Request,
         Self::DeleteConversations,
         Self::AwaitReplies,
+        Self::DeleteFiles,
         Self::AwaitReadModels,
         Self::DestroyKeys,
         Self::Confirm,
@@ -50,6 +54,12 @@ pub enum ErasureError {
     /// The log refused, or something did not answer.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// A file of theirs cannot be removed.
+    #[error(transparent)]
+    File(#[from] AttachmentError),
+    /// The read model of files does not answer.
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// Nobody has ended these replies in time.
     #[error("{0} replies of theirs are still being made, and no worker ends them")]
     Replies(usize),
@@ -62,14 +72,22 @@ pub enum ErasureError {
 pub struct Erasure {
     app: Commands,
     vault: Arc<dyn UserVault>,
+    files: Attachments,
+    models: ReadModels,
     patience: Duration,
 }
 
 impl Erasure {
     /// `patience`: how long it waits for workers, and again for the read models.
     #[must_use]
-    pub fn new(app: Commands, vault: Arc<dyn UserVault>, patience: Duration) -> Self {
-        Self { app, vault, patience }
+    pub fn new(
+        app: Commands,
+        vault: Arc<dyn UserVault>,
+        files: Attachments,
+        models: ReadModels,
+        patience: Duration,
+    ) -> Self {
+        Self { app, vault, files, models, patience }
     }
 
     /// All steps. Idempotent; may be dropped anywhere and begun anew.
@@ -93,6 +111,7 @@ impl Erasure {
             ErasureStep::Request => request_erasure(&self.app, user).await?,
             ErasureStep::DeleteConversations => drop(delete_conversations(&self.app, user).await?),
             ErasureStep::AwaitReplies => self.replies_end(user).await?,
+            ErasureStep::DeleteFiles => self.delete_files(user).await?,
             ErasureStep::AwaitReadModels => self.read_models_reach_the_head().await?,
             ErasureStep::DestroyKeys => self.vault.destroy(user).await.map_err(CommandError::from)?,
             ErasureStep::Confirm => confirm_erasure(&self.app, user).await?,
@@ -110,6 +129,20 @@ impl Erasure {
                 _ => sleep(LOOK).await,
             }
         }
+    }
+
+    /// Nobody adds to them any more: the person is refused, and nothing makes pictures for them.
+    async fn delete_files(&self, user: UserId) -> Result<(), ErasureError> {
+        self.read_models_reach_the_head().await?;
+        for file in attachments::unpurged_of(&self.models, user).await? {
+            match self.files.delete(user, file).await {
+                // Deleted before.
+                Ok(()) | Err(AttachmentError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.files.purge(user, file).await?;
+        }
+        Ok(())
     }
 
     /// Of every version that is read or being filled.

@@ -42,7 +42,7 @@ impl Attachments {
     }
 
     /// What the store has, and what a look into it tells.
-    async fn find(&self, announced: &Announced) -> Result<Found, AttachmentError> {
+    pub(super) async fn find(&self, announced: &Announced) -> Result<Found, AttachmentError> {
         let key = announced.blob().ok_or(CommandError::Erased)?;
         let meta = self.store.head(&key).await?;
         let asked = &announced.asked;

@@ -26,7 +26,7 @@ pub(crate) async fn free_files(
         if let Ok(event) = file.state.link(actor, message, conversation)
             && !linked.contains(id)
         {
-            appends.push(streams::attachment(*id, Some(actor), file.version, event)?);
+            appends.push(streams::attachment(*id, Some(actor), file.version, vec![event])?);
             linked.push(*id);
         }
     }

@@ -173,13 +173,14 @@ impl Task {
                 let (log, recorded) = (&self.shared.tiers.log, told.last_position.next());
                 let patience = self.shared.settings.transcript_patience;
                 wait_for::<Transcript>(log, self.posted.conversation_id, recorded, patience).await;
+                let image_url = self.url_of(attachment_id).await;
                 self.socket.frame(&ServerFrame::PictureMade(PictureMade {
                     conversation_id: self.posted.conversation_id,
                     user_id: self.socket.user,
                     task_id: self.posted.generation_id,
                     message_id: self.posted.reply_message_id,
                     attachment_id,
-                    image_url: None,
+                    image_url,
                 }));
             }
             None if *status == TerminalStatus::Completed => {
@@ -191,6 +192,17 @@ impl Task {
             None => self.failed(explain(*status, terminal), status.as_str()),
         }
         true
+    }
+
+    /// Where the picture is shown. Its id is enough to ask again, so a store that does not answer withholds nothing else.
+    async fn url_of(&self, picture: AttachmentId) -> Option<String> {
+        let files = &self.shared.files;
+        let shown = async { files.download(&files.ready_file(self.socket.user, picture).await?).await };
+        let shown = shown.await.inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, attachment.id = %picture, "a picture has no URL for now");
+        });
+        shown.ok().map(|signed| signed.url)
     }
 
     fn progress(&self, stage: &str, progress: u8) {

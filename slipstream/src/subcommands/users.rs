@@ -8,13 +8,16 @@ use anyhow::{Context, bail};
 use clap::Args;
 use secrecy::ExposeSecret;
 use slipstream_commands::ports::Sessions;
-use slipstream_commands::{Commands, find_user, register_user};
+use slipstream_commands::{Attachments, Commands, find_user, register_user};
 use slipstream_domain::event::RegistrationVia;
 use slipstream_domain::{EmailAddress, UserId};
+use slipstream_local::SystemClock;
+use slipstream_projections::ReadModels;
 use slipstream_workers::{Erasure, ErasureStep};
 
 use crate::config::Config;
 use crate::database::{DatabaseOptions, Place};
+use crate::files;
 use crate::output::Output;
 use crate::usage::Usage;
 use crate::visit::{self, Visit};
@@ -58,7 +61,7 @@ pub(crate) struct EraseOptions {
 pub(crate) const ERASE_ABOUT: &str = "\
 Erase a person for ever.
 
-Their conversations are deleted, their replies stopped, their provider keys and sessions removed, and the key is destroyed
+Their conversations and files are deleted, their replies stopped, their provider keys and sessions removed, and the key is destroyed
 that everything personal of theirs in the log is encrypted with. The log itself stays whole, and `slipstream log verify` holds.
 Cut short anywhere, it can be run again. Replies that are being made are ended by the workers of the running service.
 What it cannot reach: backups of the database, which hold the encrypted key until they are gone.";
@@ -105,7 +108,11 @@ pub(crate) async fn erase(config: &Config, options: &EraseOptions) -> anyhow::Re
         let user = named(&app, &options.user).await?;
         // For a database that no service runs on; otherwise the service has the leases.
         visit.start_read_models(app.log());
-        let erasure = Erasure::new(app.clone(), Arc::new(visit.vault.clone()), PATIENCE);
+        let (clock, data_dir) = (Arc::new(SystemClock::new()), config.data_dir.as_deref());
+        let store = files::open(&config.files, data_dir, config.listen, clock, visit.tasks())?;
+        let files = Attachments::new(app.clone(), store.blobs, store.settings);
+        let (vault, models) = (Arc::new(visit.vault.clone()), ReadModels::new(app.log().clone()));
+        let erasure = Erasure::new(app.clone(), vault, files, models, PATIENCE);
         for step in ErasureStep::ALL {
             erasure.step(user, step).await.context("the erasure is not done; run it again")?;
         }

@@ -1,15 +1,18 @@
 //! What the clients have, held against what the log has, and against what the service shows of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures::StreamExt;
+use secrecy::SecretString;
 use serde_json::Value;
 use slipstream_commands::upcasters;
 use slipstream_domain::{GenerationId, Part};
 use slipstream_eventlog::{EventLog, LogOptions};
 use slipstream_projections::{GenerationLog, generation_log};
 use slipstream_testkit::http_get;
+use slipstream_vault::{MasterKeys, Vault};
 use sqlx::PgPool;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::client::{Acknowledged, Story};
 use crate::fault::Fault;
 use crate::node::slipstream;
-use crate::site::Site;
+use crate::site::{Site, master_key};
 use crate::tally::{Count, Tally};
 
 /// Within this time the read models have everything that was recorded.
@@ -30,7 +33,9 @@ const AT_ONCE: usize = 8;
 pub(crate) async fn check(site: &Site, fault: Fault, stories: &[Story]) -> Result<Tally> {
     let (tasks, drain) = (TaskTracker::new(), CancellationToken::new());
     let pool = PgPool::connect(site.database_url()).await?;
-    let options = LogOptions { upcasters: upcasters(), ..LogOptions::default() };
+    let masters = MasterKeys::parse(&SecretString::from(master_key()))?;
+    let key_ring = Arc::new(Vault::new(pool.clone(), masters).key_ring());
+    let options = LogOptions { upcasters: upcasters(), key_ring, ..LogOptions::default() };
     let log = EventLog::start(pool.clone(), options, &tasks, drain.clone());
     let looks = stories.iter().map(|story| look(site, &log, fault, stories.len(), story));
     let looks: Vec<_> = futures::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;

@@ -45,6 +45,33 @@ async fn a_first_message_streams_ends_and_is_in_the_read_model() {
 }
 
 #[tokio::test]
+async fn a_picture_that_is_asked_for_can_be_looked_at() {
+    let folder = DataFolder::new();
+    let dev = Dev::start(&folder).await;
+    let mut client = Client::connect(dev.address, "a@example.com").await;
+    client
+        .send(json!({
+            "type": "image_gen_request", "conversationId": "new-chat", "prompt": "a cat", "model": "gpt-image-1",
+        }))
+        .await;
+    let made = loop {
+        let frame = client.frame().await.unwrap();
+        match frame["type"].as_str().unwrap() {
+            "image_gen_progress" => {}
+            "image_gen_response" => break frame,
+            other => panic!("{other}: {frame}"),
+        }
+    };
+    let url = made["imageUrl"].as_str().unwrap_or_else(|| panic!("{made}"));
+    let path = url.strip_prefix(&format!("http://{}", dev.address)).unwrap_or_else(|| panic!("{url}"));
+    let (status, bytes) = dev.get_bytes(path).await;
+    assert_eq!((status, bytes.get(1..4)), (200, Some(&b"PNG"[..])));
+    let (status, files) = dev.get("/v1/attachments?email=a@example.com").await;
+    assert_eq!((status, &files["items"][0]["messageId"]), (200, &made["messageId"]), "{files}");
+    assert!(dev.interrupt().await.success());
+}
+
+#[tokio::test]
 async fn a_restart_finds_everything_again() {
     let folder = DataFolder::new();
     let dev = Dev::start(&folder).await;

@@ -97,6 +97,11 @@ impl Dev {
         self.request("GET", path, &[], &serde_json::Value::Null).await
     }
 
+    /// The same, whatever bytes it is.
+    pub(crate) async fn get_bytes(&self, path: &str) -> (u16, Vec<u8>) {
+        self.exchange("GET", path, &[], &serde_json::Value::Null).await
+    }
+
     /// The answer to a request, with the status line's code; a body that is null is none.
     pub(crate) async fn request(
         &self,
@@ -105,6 +110,18 @@ impl Dev {
         headers: &[(&str, &str)],
         body: &serde_json::Value,
     ) -> (u16, serde_json::Value) {
+        let (status, body) = self.exchange(method, path, headers, body).await;
+        let body = String::from_utf8(body).unwrap();
+        (status, serde_json::from_str(&body).unwrap_or(serde_json::Value::String(body)))
+    }
+
+    async fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &serde_json::Value,
+    ) -> (u16, Vec<u8>) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut socket = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -116,11 +133,11 @@ impl Dev {
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         socket.write_all(request.as_bytes()).await.unwrap();
-        let mut response = String::new();
-        socket.read_to_string(&mut response).await.unwrap();
-        let status = response.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = response.split_once("\r\n\r\n").unwrap().1;
-        (status, serde_json::from_str(body).unwrap_or(serde_json::Value::String(body.to_owned())))
+        let mut response = Vec::new();
+        socket.read_to_end(&mut response).await.unwrap();
+        let split = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+        let head = std::str::from_utf8(&response[..split]).unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), response[split + 4..].to_vec())
     }
 }
 

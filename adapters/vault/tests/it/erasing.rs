@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use slipstream_commands::{Chunks, find_user};
+use bytes::Bytes;
+use futures::StreamExt;
+use slipstream_commands::attachments::Announce;
 use slipstream_commands::{
-    CommandError, Commands, EmailPepper, Opened, Place, PostRequest, finish_generation, open_generation,
-    post_message, record_chunks, register_user, upcasters,
+    AttachmentSettings, Attachments, Chunks, CommandError, Commands, EmailPepper, Opened, Place, PostRequest,
+    ReadyFile, find_user, finish_generation, open_generation, post_message, record_chunks, register_user,
+    upcasters,
 };
-use slipstream_domain::event::{MessageContent, RegistrationVia, TerminalContent};
+use slipstream_domain::attachment::Usage;
+use slipstream_domain::event::{FailReason, MessageContent, RegistrationVia, TerminalContent};
 use slipstream_domain::{
-    ConversationId, EmailAddress, Ending, ModelId, OnBusy, Params, Part, Prompt, ProviderId, Run, Seq,
-    TerminalStatus, UserId, WorkerId,
+    ConversationId, EmailAddress, Ending, FileName, MediaType, ModelId, OnBusy, Origin, Params, Part, Prompt,
+    ProviderId, Run, Seq, TerminalStatus, UserId, WorkerId,
 };
 use slipstream_eventlog::{EventLog, LogOptions, Position, Unsealed};
-use slipstream_local::{EnvironmentKeys, InProcessBus, SystemClock, UuidV7Ids};
+use slipstream_local::{EnvironmentKeys, FileBlobs, InProcessBus, SystemClock, UrlSigner, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, transcript};
 use slipstream_vault::Vault;
 use slipstream_workers::{Erasure, ErasureError, ErasureStep};
@@ -32,6 +36,7 @@ struct Process {
     app: Commands,
     vault: Vault,
     models: ReadModels,
+    files: Attachments,
     tasks: TaskTracker,
     drain: CancellationToken,
 }
@@ -55,7 +60,11 @@ impl Process {
             Arc::new(InProcessBus::new()),
             EmailPepper::new("pepper".into()),
         );
-        Self { app, vault, models: ReadModels::new(log), tasks, drain }
+        let clock = Arc::new(SystemClock::new());
+        let urls = UrlSigner::new("http://127.0.0.1:4000".parse().unwrap(), &[1; 32], clock);
+        let blobs = FileBlobs::open(world.files.path().to_owned(), Arc::new(urls)).unwrap();
+        let files = Attachments::new(app.clone(), Arc::new(blobs), AttachmentSettings::default());
+        Self { app, vault, models: ReadModels::new(log), files, tasks, drain }
     }
 
     async fn stop(self) {
@@ -65,7 +74,8 @@ impl Process {
     }
 
     fn erasure(&self, patience: Duration) -> Erasure {
-        Erasure::new(self.app.clone(), Arc::new(self.vault.clone()), patience)
+        let (app, vault) = (self.app.clone(), Arc::new(self.vault.clone()));
+        Erasure::new(app, vault, self.files.clone(), self.models.clone(), patience)
     }
 
     async fn register(&self, email: &str) -> UserId {
@@ -90,6 +100,28 @@ impl Process {
         let posted = post_message(&self.app, request).await?;
         let worker = WorkerId::from_uuid(Uuid::new_v4());
         Ok((posted.conversation_id, open_generation(&self.app, posted.generation_id, worker).await?))
+    }
+
+    /// Somebody uploads a file.
+    async fn upload(&self, actor: UserId, name: &str) -> ReadyFile {
+        let announce = Announce {
+            actor,
+            conversation_id: None,
+            draft_id: None,
+            batch_id: None,
+            origin: Origin::Upload,
+            filename: FileName::parse(name).unwrap(),
+            mime: MediaType::parse("text/plain").unwrap(),
+            size: None,
+            source_url: None,
+        };
+        let bytes = futures::stream::iter([Ok(Bytes::from_static(b"text"))]).boxed();
+        let reason = FailReason::FetchFailed;
+        self.files.store_file(&announce, Usage::default(), bytes, reason).await.unwrap()
+    }
+
+    async fn is_stored(&self, file: &ReadyFile) -> bool {
+        self.files.store().head(&file.blob().unwrap().key).await.is_ok()
     }
 
     /// Somebody asks and is answered.
@@ -161,6 +193,7 @@ async fn an_erasure_that_was_cut_short_anywhere_is_done_by_the_next_one() {
             (before.register("planted@example.com").await, before.register("bob@example.com").await);
         before.chat(ann, "planted by ann", "planted for ann").await;
         let of_bob = before.chat(bob, "from bob", "to bob").await;
+        let files = (before.upload(ann, "planted.txt").await, before.upload(bob, "bob.txt").await);
         let cut_short = before.erasure(PATIENCE);
         for step in &ErasureStep::ALL[..cut] {
             cut_short.step(ann, *step).await.unwrap();
@@ -170,6 +203,7 @@ async fn an_erasure_that_was_cut_short_anywhere_is_done_by_the_next_one() {
         let after = Process::start(&world).await;
         after.erasure(PATIENCE).run(ann).await.unwrap();
         ann_is_gone_and_bob_is_there(&world, &after, ann, (bob, of_bob)).await;
+        assert!(!after.is_stored(&files.0).await && after.is_stored(&files.1).await);
         assert!(matches!(after.ask(ann, "again").await, Err(CommandError::Erased)));
         assert_eq!(find_user(&after.app, &address("planted@example.com")).await.unwrap(), None);
         assert_ne!(after.register("planted@example.com").await, ann, "the address is free, the id is not");

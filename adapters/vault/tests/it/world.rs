@@ -3,10 +3,13 @@
 use secrecy::SecretString;
 use slipstream_testkit::TestDatabase;
 use slipstream_vault::{MasterKeys, Vault, VaultError};
+use tempfile::TempDir;
 use uuid::Uuid;
 
 pub(crate) struct World {
     pub(crate) database: TestDatabase,
+    /// Where files are kept.
+    pub(crate) files: TempDir,
 }
 
 /// The nth of the operator's master keys, as it is written.
@@ -20,7 +23,7 @@ pub(crate) fn masters(keys: &[String]) -> MasterKeys {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self { database: TestDatabase::create().await }
+        Self { database: TestDatabase::create().await, files: tempfile::tempdir().unwrap() }
     }
 
     /// As another process opens it.
