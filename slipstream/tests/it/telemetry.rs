@@ -223,7 +223,9 @@ fn is_closed(label: &str, value: &str) -> bool {
             .contains(&value),
         "status" => ["completed", "cancelled", "interrupted", "failed"].contains(&value),
         "outcome" => ["written", "known", "conflict", "closed", "refused", "failed"].contains(&value),
-        "projection" => ["conversations", "transcript", "generations", "attachments"].contains(&value),
+        "projection" => {
+            ["conversations", "transcript", "generations", "attachments", "usage_daily"].contains(&value)
+        }
         "provider" => ["simulated", "openai"].contains(&value),
         "tier" => ["hot", "log"].contains(&value),
         _ => false,
