@@ -3,6 +3,8 @@
 
 mod apply;
 
+use std::collections::HashMap;
+
 use slipstream_domain::attachment::Usage;
 use slipstream_domain::{
     AttachmentId, AttachmentStatus, BatchId, BlobKey, ConversationId, DraftId, ImageDetails, MessageId,
@@ -111,6 +113,25 @@ pub async fn of_message(
 ) -> Result<Vec<AttachmentSummary>, QueryError> {
     let rows = select(models, Which { message: Some(message), ..Which::of(user) }).await?;
     Ok(rows.into_iter().rev().map(|(_, file)| file).collect())
+}
+
+/// The files of these messages, whosever they are, the one announced first at the front.
+pub(crate) async fn of_messages(
+    models: &ReadModels,
+    messages: Vec<Uuid>,
+) -> Result<HashMap<MessageId, Vec<AttachmentId>>, QueryError> {
+    let mut tx = models.read::<Attachments>().await?;
+    let rows = sqlx::query!(
+        r#"SELECT message_id AS "message_id!", attachment_id FROM attachment
+           WHERE message_id = ANY ($1) AND status = 'ATTACHED' ORDER BY position"#,
+        &messages
+    );
+    let mut files: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows.fetch_all(&mut *tx).await? {
+        let file = AttachmentId::from_uuid(row.attachment_id);
+        files.entry(MessageId::from_uuid(row.message_id)).or_default().push(file);
+    }
+    Ok(files)
 }
 
 /// One file of the user's.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use slipstream_domain::event::{ConversationEvent, GenerationEvent};
 use slipstream_domain::{
-    ConversationId, Event, GenerationId, MessageId, ModelId, Part, ProviderId, Role, Sealed,
+    AttachmentId, ConversationId, Event, GenerationId, MessageId, ModelId, Part, ProviderId, Role, Sealed,
 };
 use slipstream_eventlog::{CorrelationId, EventLog, Position};
 
@@ -85,6 +85,7 @@ struct Known {
     /// Who was asked; in the end, who answered.
     by: Option<(ProviderId, ModelId)>,
     text: String,
+    attachments: Vec<AttachmentId>,
 }
 
 impl Told {
@@ -106,13 +107,15 @@ impl Told {
                     generation: None,
                     by: None,
                     text: text.unwrap_or_default(),
+                    attachments: posted.attachment_ids,
                 };
                 self.messages.insert(posted.message_id, known);
             }
             ConversationEvent::ReplyRequested(reply) => {
                 let parent = Some(reply.parent_message_id);
                 let (role, generation) = (Role::Assistant, Some(reply.generation_id));
-                let known = Known { parent, role, generation, by: None, text: String::new() };
+                let (text, attachments) = (String::new(), Vec::new());
+                let known = Known { parent, role, generation, by: None, text, attachments };
                 self.messages.insert(reply.message_id, known);
                 self.replies.insert(reply.generation_id, reply.message_id);
             }
@@ -165,10 +168,10 @@ impl Told {
         while let Some(id) = next.filter(|id| seen.insert(*id)) {
             let Some(known) = self.messages.remove(&id) else { break };
             next = known.parent;
-            let Known { role, generation, text, .. } = known;
+            let Known { role, generation, text, attachments, .. } = known;
             let (provider, model) = known.by.unzip();
             if !text.is_empty() {
-                branch.push(HistoryMessage { role, generation, provider, model, text });
+                branch.push(HistoryMessage { role, generation, provider, model, text, attachments });
             }
         }
         branch.reverse();

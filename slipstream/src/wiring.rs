@@ -198,6 +198,7 @@ async fn worker(
         read_models: shared.read_models.clone(),
         providers,
         catalogue: Arc::clone(&shared.catalogue),
+        files: Some(files.clone()),
         pictures: Some(Arc::new(files)),
         worker: WorkerId::from_uuid(shared.ids.uuid()),
         settings,

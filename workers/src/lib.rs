@@ -5,6 +5,7 @@
 //! no history and no vendor's format: it is a client of `commands`, `projections` and `providers`.
 
 mod answer;
+mod attached;
 mod claims;
 mod coalesce;
 mod consumer;

@@ -13,6 +13,7 @@ use slipstream_providers::{
 };
 
 use crate::answer::Fault;
+use crate::history::Reader;
 use crate::worker::Worker;
 
 /// A question, ready to be asked.
@@ -129,7 +130,9 @@ impl Worker {
         };
         let thinking = asked.params.enable_thinking.unwrap_or(true);
         let web_search = asked.params.enable_web_search.unwrap_or(false);
-        let history = self.history(request, requested_at, model, thinking).await?;
+        let key = self.key(request, &whom).await?;
+        let to = Reader { model, thinks: thinking, key: key.as_ref() };
+        let history = self.history(request, requested_at, to).await?;
         if !matches!(history.last(), Some(Turn::User { .. })) {
             return Err(Fault::new(ErrorClass::InvalidRequest, "The message to answer is gone.").into());
         }
@@ -143,7 +146,7 @@ impl Worker {
             thinking,
             web_search,
             user_location: self.user_location(asked, model).await,
-            key: self.key(request, &whom).await?,
+            key,
             key_owner: match (whom.key_source, request.owner) {
                 (KeySource::Own { .. }, Some(owner)) => KeyOwner::User(owner),
                 (KeySource::Own { .. } | KeySource::Server | KeySource::None, _) => KeyOwner::Server,

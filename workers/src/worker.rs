@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slipstream_commands::ports::{JobQueue, Pictures};
-use slipstream_commands::{CommandError, Commands};
+use slipstream_commands::{Attachments, CommandError, Commands};
 use slipstream_domain::{ModelId, ProviderId, WorkerId};
 use slipstream_projections::{ReadModels, StreamState};
 use slipstream_providers::{Catalogue, Providers};
@@ -31,6 +31,8 @@ pub struct WorkerDeps {
     pub providers: Arc<Providers>,
     /// Which models there are, and what they cost.
     pub catalogue: Arc<Catalogue>,
+    /// The files of conversations. Without it, a message with files is not answered.
+    pub files: Option<Attachments>,
     /// Where pictures are kept. Without it, an answer with a picture fails.
     pub pictures: Option<Arc<dyn Pictures>>,
     /// This run of this process; never used by another.
@@ -101,6 +103,7 @@ pub(crate) struct Worker {
     pub(crate) read_models: ReadModels,
     pub(crate) providers: Arc<Providers>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) files: Option<Attachments>,
     pub(crate) pictures: Option<Arc<dyn Pictures>>,
     pub(crate) id: WorkerId,
     pub(crate) settings: Settings,
@@ -124,6 +127,7 @@ impl Workers {
             read_models: deps.read_models,
             providers: deps.providers,
             catalogue: deps.catalogue,
+            files: deps.files,
             pictures: deps.pictures,
             id: deps.worker,
             claims: Claims::default(),

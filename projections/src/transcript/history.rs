@@ -1,8 +1,9 @@
 //! What a model is told: one branch, from the first message to the one it answers.
 
-use slipstream_domain::{ConversationId, GenerationId, MessageId, ModelId, ProviderId, Role};
+use slipstream_domain::{AttachmentId, ConversationId, GenerationId, MessageId, ModelId, ProviderId, Role};
 
 use super::{Transcript, role};
+use crate::attachments;
 use crate::error::QueryError;
 use crate::read_models::ReadModels;
 use crate::sql;
@@ -20,11 +21,13 @@ pub struct HistoryMessage {
     pub model: Option<ModelId>,
     /// What it says; never empty.
     pub text: String,
+    /// The files beside it, as their messages name them.
+    pub attachments: Vec<AttachmentId>,
 }
 
 /// What was said from the first message down to `message`, along its ancestors: one branch. Messages without text are
 /// left out: running, ended without output, erased; what the user said around them is one message. Whose conversation it
-/// is is not asked: this is for workers.
+/// is is not asked: this is for workers. What files there are says the read model of files.
 ///
 /// # Errors
 /// See [`QueryError`].
@@ -42,7 +45,7 @@ pub async fn history(
                FROM branch AS b JOIN message AS m USING (message_id)
                WHERE m.conversation_id = $1 AND m.parent_id IS NOT NULL
            )
-           SELECT m.role, m.generation_id, m.provider, m.model, m.text AS "text!"
+           SELECT m.message_id, m.role, m.generation_id, m.provider, m.model, m.text AS "text!"
            FROM branch AS b JOIN message AS m USING (message_id)
            WHERE m.conversation_id = $1 AND m.status <> 'queued' AND m.text <> ''
            ORDER BY b.depth DESC"#,
@@ -50,6 +53,8 @@ pub async fn history(
         message.as_uuid()
     );
     let rows = rows.fetch_all(&mut *tx).await?;
+    let users = rows.iter().filter(|row| row.generation_id.is_none()).map(|row| row.message_id);
+    let mut files = attachments::of_messages(models, users.collect()).await?;
     let messages = rows.into_iter().map(|row| {
         Ok(HistoryMessage {
             role: role(&row.role)?,
@@ -57,6 +62,7 @@ pub async fn history(
             provider: row.provider.as_deref().map(sql::provider).transpose()?,
             model: row.model.as_deref().map(sql::model).transpose()?,
             text: row.text,
+            attachments: files.remove(&MessageId::from_uuid(row.message_id)).unwrap_or_default(),
         })
     });
     messages.collect::<Result<Vec<_>, _>>().map(merged)
@@ -71,6 +77,7 @@ pub(crate) fn merged(messages: Vec<HistoryMessage>) -> Vec<HistoryMessage> {
             Some(last) if last.role == Role::User && message.role == Role::User => {
                 last.text.push_str("\n\n");
                 last.text.push_str(&message.text);
+                last.attachments.extend(message.attachments);
             }
             Some(_) | None => merged.push(message),
         }

@@ -145,6 +145,7 @@ impl World {
             read_models: ReadModels::new(self.app.log().clone()),
             providers: self.providers.clone(),
             catalogue: self.catalogue.clone(),
+            files: None,
             pictures: None,
             worker: WorkerId::from_uuid(UuidV7Ids::new().uuid()),
             settings: slipstream_workers::Settings { grace: Duration::ZERO, ..Default::default() },

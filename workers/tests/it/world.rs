@@ -11,8 +11,8 @@ use slipstream_commands::ports::{
     Subscription,
 };
 use slipstream_commands::{
-    Chunks, Commands, EmailPepper, EventLog, Opened, Ownership, Place, PostRequest, Posted, open_generation,
-    post_message, record_chunks, register_user, upcasters,
+    Attachments, Chunks, Commands, EmailPepper, EventLog, Opened, Ownership, Place, PostRequest, Posted,
+    open_generation, post_message, record_chunks, register_user, upcasters,
 };
 use slipstream_domain::event::{MessageContent, RegistrationVia, Terminal, TerminalContent};
 use slipstream_domain::{
@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) state: Arc<InProcessStreamState>,
     pub(crate) clock: Arc<ShiftedClock>,
     pub(crate) keys: Arc<Keys>,
+    /// The files of conversations, if there are any.
+    pub(crate) files: Option<Attachments>,
     /// Where pictures go, if anywhere.
     pub(crate) pictures: Option<Arc<Gallery>>,
     pub(crate) read_models: ReadModels,
@@ -87,6 +89,7 @@ impl World {
             state: Arc::new(InProcessStreamState::new()),
             clock,
             keys,
+            files: None,
             pictures: None,
             read_models: ReadModels::new(log),
             catalogue: Arc::new(Catalogue::shipped().unwrap()),
@@ -125,6 +128,7 @@ impl World {
             stream_state: self.state.clone(),
             read_models: self.read_models.clone(),
             providers: Arc::new(providers),
+            files: self.files.clone(),
             pictures: self.pictures.clone().map(|pictures| pictures as Arc<dyn Pictures>),
             catalogue: Arc::clone(&self.catalogue),
             worker: WorkerId::from_uuid(Uuid::new_v4()),
