@@ -35,7 +35,7 @@ const RECORDS: u64 = 10;
 /// Text of each.
 const TEXT: &str = "The sky is blue because air scatters short waves of light more than long ones. ";
 /// The read models that are rebuilt.
-const READ_MODELS: usize = 3;
+const READ_MODELS: usize = 5;
 
 pub(crate) async fn measure(server: &Server, options: &LogOptions) -> Result<Vec<Row>> {
     if !NAME.contains(&options.only) {
