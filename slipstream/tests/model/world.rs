@@ -148,7 +148,11 @@ impl World {
             files: None,
             pictures: None,
             worker: WorkerId::from_uuid(UuidV7Ids::new().uuid()),
-            settings: slipstream_workers::Settings { grace: Duration::ZERO, titles: false, ..Default::default() },
+            settings: slipstream_workers::Settings {
+                grace: Duration::ZERO,
+                titles: false,
+                ..Default::default()
+            },
         })
     }
 
