@@ -67,7 +67,7 @@ async fn a_model_is_shown_the_files_of_every_message_it_can_read() {
     };
     world.answered(world.request(Place::In(posted.conversation_id), "openai", "and?")).await;
     let asked = world.provider.requests();
-    assert_eq!(shown(&asked[0].history[0]), [expected.clone()]);
+    assert_eq!(shown(&asked[0].history[0]), std::slice::from_ref(&expected));
     assert_eq!(shown(&asked[1].history[0]), [expected]);
     assert!(shown(&asked[1].history[2]).is_empty());
 
