@@ -18,7 +18,7 @@ use crate::schedule::Schedule;
 
 /// Conversations of one world.
 const TOGETHER: usize = 500;
-const SCHEDULES: usize = 10_000;
+const SCHEDULES: usize = 4_000;
 
 #[test]
 fn whatever_breaks_every_device_ends_with_the_text_of_the_log() {
