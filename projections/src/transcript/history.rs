@@ -53,6 +53,8 @@ pub async fn history(
         message.as_uuid()
     );
     let rows = rows.fetch_all(&mut *tx).await?;
+    // Whoever holds one connection and waits for another can be many, and then nobody gets one.
+    drop(tx);
     let users = rows.iter().filter(|row| row.generation_id.is_none()).map(|row| row.message_id);
     let mut files = attachments::of_messages(models, users.collect()).await?;
     let messages = rows.into_iter().map(|row| {

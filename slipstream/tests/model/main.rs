@@ -3,7 +3,7 @@
 //! state is flushed and lags, the bus falls silent, gateways restart, the read models stop, and devices reconnect, reload,
 //! stall and cancel.
 //!
-//! One conversation's schedule is one of some thousands; they share a world by hundreds, and are drawn, and shrunk, by
+//! One conversation's schedule is one of the 10,000; they share a world by hundreds, and are drawn, and shrunk, by
 //! proptest. `SLIPSTREAM_MODEL_SCHEDULES` sets another number, `PROPTEST_RNG_SEED` the seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -18,7 +18,7 @@ use crate::schedule::Schedule;
 
 /// Conversations of one world.
 const TOGETHER: usize = 500;
-const SCHEDULES: usize = 4_000;
+const SCHEDULES: usize = 10_000;
 
 #[test]
 fn whatever_breaks_every_device_ends_with_the_text_of_the_log() {
