@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::{FilePlace, Files};
+use crate::secrets::kept_as;
 use crate::usage::Usage;
 
 /// What URLs are signed with, beside the files, so that every process that shares the folder has the same. No bucket can
@@ -71,25 +72,9 @@ fn reached(listening: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The secret, made the first time. Whoever is second takes the first one's.
+/// The secret, made the first time.
 fn kept_secret(file: &Path) -> std::io::Result<[u8; 32]> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let kept = || std::fs::read(file).map(|bytes| bytes.try_into().ok());
-    match kept() {
-        Ok(Some(secret)) => return Ok(secret),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(None) | Err(_) => {}
-    }
-    let secret: [u8; 32] = rand::rng().random();
-    // Written beside and renamed, so that a crash never leaves half a secret.
-    let beside = file.with_extension(format!("new-{}", std::process::id()));
-    let mut open = std::fs::OpenOptions::new();
-    let mut written = open.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    written.write_all(&secret)?;
-    written.sync_all()?;
-    std::fs::rename(&beside, file)?;
-    kept()?.ok_or_else(|| std::io::Error::other("the secret of the URLs is not what was written"))
+    kept_as(file, |bytes| bytes.try_into().ok(), || rand::rng().random::<[u8; 32]>().into())
 }
 
 #[cfg(test)]

@@ -85,24 +85,35 @@ fn new_master_key() -> String {
     hex::encode(rand::rng().random::<[u8; 32]>())
 }
 
-/// What the file holds; what `make` makes when there is nothing.
+/// The text that the file holds; what `make` makes when there is nothing.
 fn kept(file: &Path, make: impl FnOnce() -> String) -> anyhow::Result<SecretString> {
     let cannot = || format!("cannot use {}", file.display());
-    match std::fs::read_to_string(file) {
-        Ok(secret) if !secret.is_empty() => return Ok(SecretString::from(secret)),
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(cannot),
+    let some = |bytes: Vec<u8>| Some(bytes).filter(|bytes| !bytes.is_empty());
+    let secret = kept_as(file, some, || make().into_bytes()).with_context(cannot)?;
+    Ok(SecretString::from(String::from_utf8(secret).with_context(cannot)?))
+}
+
+/// What the file holds, as `read` has it; when it is not there or `read` makes nothing of it, what `make` makes is written
+/// there, for this user alone. Of several processes that do so at once, the last one's is kept.
+pub(crate) fn kept_as<T>(
+    file: &Path,
+    read: impl Fn(Vec<u8>) -> Option<T>,
+    make: impl FnOnce() -> Vec<u8>,
+) -> std::io::Result<T> {
+    let kept = || std::fs::read(file).map(&read);
+    match kept() {
+        Ok(Some(secret)) => return Ok(secret),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(None) | Err(_) => {}
     }
-    let secret = make();
     // Written beside and renamed, so that a crash never leaves half a secret.
-    let beside = file.with_extension("new");
+    let beside = file.with_extension(format!("new-{}", std::process::id()));
     let mut open = std::fs::OpenOptions::new();
-    let mut written =
-        open.write(true).create(true).truncate(true).mode(0o600).open(&beside).with_context(cannot)?;
-    written.write_all(secret.as_bytes()).and_then(|()| written.sync_all()).with_context(cannot)?;
-    std::fs::rename(&beside, file).with_context(cannot)?;
-    Ok(SecretString::from(secret))
+    let mut written = open.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    written.write_all(&make())?;
+    written.sync_all()?;
+    std::fs::rename(&beside, file)?;
+    kept()?.ok_or_else(|| std::io::Error::other("the secret is not what was written"))
 }
 
 #[cfg(test)]
