@@ -33,6 +33,9 @@ pub struct Runner {
 }
 
 impl Runner {
+    /// How many read models [`Runner::start`] fills.
+    pub const READ_MODELS: usize = 5;
+
     /// `owner` names this process; one that starts again under its old name takes its leases back at once.
     #[must_use]
     pub fn new(log: EventLog, owner: Uuid) -> Self {

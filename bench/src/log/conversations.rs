@@ -34,8 +34,6 @@ const USERS: usize = 32;
 const RECORDS: u64 = 10;
 /// Text of each.
 const TEXT: &str = "The sky is blue because air scatters short waves of light more than long ones. ";
-/// The read models that are rebuilt.
-const READ_MODELS: usize = 5;
 
 pub(crate) async fn measure(server: &Server, options: &LogOptions) -> Result<Vec<Row>> {
     if !NAME.contains(&options.only) {
@@ -50,7 +48,7 @@ pub(crate) async fn measure(server: &Server, options: &LogOptions) -> Result<Vec
         server.forget(database).await?;
     }
     eprintln!("{NAME}: measured");
-    let details = json!({ "rounds": rates, "readModels": READ_MODELS });
+    let details = json!({ "rounds": rates, "readModels": Runner::READ_MODELS });
     Ok(vec![Row::new(NAME, median(rates), "events/s", Some(Target::AtLeast(30_000.0)), details)])
 }
 
@@ -85,7 +83,7 @@ async fn round(database: &Database, chats: usize) -> Result<f64> {
 async fn until_read(log: &EventLog, head: Position) -> Result<()> {
     loop {
         let models = log.projectors().await?;
-        if models.iter().filter(|model| model.position >= head).count() == READ_MODELS {
+        if models.iter().filter(|model| model.position >= head).count() == Runner::READ_MODELS {
             return Ok(());
         }
         sleep(Duration::from_millis(5)).await;
