@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use secrecy::SecretString;
-use slipstream_commands::ports::{Clock, Ids, JobQueue};
+use slipstream_commands::ports::{BlobUrls, Clock, Ids, JobQueue};
 use slipstream_commands::{Attachments, Commands, Dispatcher, EmailPepper, upcasters};
 use slipstream_domain::{ProviderId, WorkerId};
 use slipstream_eventlog::{EventLog, LogOptions, while_leased};
@@ -152,26 +152,29 @@ pub(crate) async fn start(
     };
     life.log.tasks.spawn(parts.metrics.sort(life.log.drain.clone()));
     let (data_dir, address) = (parts.data_dir.as_deref(), listener.local_addr()?);
-    let store = || files::open(&parts.files, data_dir, address, Arc::clone(&clock), &life.log.tasks);
     if roles.contains(&Role::Projector) {
         projector(&shared, life);
     }
-    if roles.contains(&Role::Worker) {
-        let store = store()?;
-        let files = Attachments::new(shared.app.clone(), store.blobs, store.settings);
-        worker(&shared, Arc::clone(&providers), files.clone(), parts.worker, alone, life).await?;
-        reaper(&shared, files, life);
+    // A projector has no use for files, and may have no place for them; the others of a process share one store.
+    if roles.contains(&Role::Worker) || roles.contains(&Role::Gateway) {
+        let Store { blobs, urls, settings } =
+            files::open(&parts.files, data_dir, address, clock, &life.log.tasks)?;
+        let files = Attachments::new(shared.app.clone(), blobs, settings);
+        if roles.contains(&Role::Worker) {
+            worker(&shared, Arc::clone(&providers), files.clone(), parts.worker, alone, life).await?;
+            reaper(&shared, files.clone(), life);
+        }
+        if roles.contains(&Role::Gateway) {
+            let authenticate = parts.sign_in.authenticate(&shared.app, &parts.vault);
+            let accounts = Some(parts.sign_in.accounts(&parts.vault, providers));
+            let doors = Doors { authenticate, accounts, files, blob_urls: urls };
+            gateway(shared, parts.gateway, doors, probes, listener, life);
+            return Ok(());
+        }
     }
     let (tasks, drain) = (life.front.tasks.clone(), life.front.drain.clone());
-    if roles.contains(&Role::Gateway) {
-        let store = store()?;
-        let authenticate = parts.sign_in.authenticate(&shared.app, &parts.vault);
-        let accounts = Some(parts.sign_in.accounts(&parts.vault, providers));
-        gateway(shared, store, parts.gateway, Doors { authenticate, accounts }, probes, listener, life);
-    } else {
-        let serving = async move { serve_probes(probes, &parts.gateway, listener, tasks, drain).await };
-        life.front.tasks.spawn(serving);
-    }
+    let serving = async move { serve_probes(probes, &parts.gateway, listener, tasks, drain).await };
+    life.front.tasks.spawn(serving);
     Ok(())
 }
 
@@ -235,15 +238,16 @@ where
     life.front.tasks.spawn(while_leased(pool, name, owner, life.front.drain.clone(), work));
 }
 
-/// Who is let in to the gateway.
+/// Who is let in to the gateway, and what is carried in.
 struct Doors {
     authenticate: Arc<dyn Authenticate>,
     accounts: Option<Accounts>,
+    files: Attachments,
+    blob_urls: Option<Arc<dyn BlobUrls>>,
 }
 
 fn gateway(
     shared: Shared,
-    store: Store,
     settings: slipstream_gateway::Settings,
     doors: Doors,
     probes: Probes,
@@ -251,8 +255,8 @@ fn gateway(
     life: &Lifecycle,
 ) {
     let gateway = Gateway::new(GatewayDeps {
-        files: Attachments::new(shared.app.clone(), store.blobs, store.settings),
-        blob_urls: store.urls,
+        files: doors.files,
+        blob_urls: doors.blob_urls,
         authenticate: doors.authenticate,
         accounts: doors.accounts,
         app: shared.app,
