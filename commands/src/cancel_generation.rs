@@ -80,7 +80,7 @@ pub(crate) async fn cancel(
         Cancellation::Requested(Some(_)) => (app.cancel_append(actor, id).await?, Cancelled::Asked),
         Cancellation::EndNow => {
             let end = cancelled_unstarted(id, &generation)?;
-            (app.end_appends(end).await?, Cancelled::Over(TerminalStatus::Cancelled))
+            (app.end_appends(&end).await?, Cancelled::Over(TerminalStatus::Cancelled))
         }
     };
     if !streams.is_empty() {

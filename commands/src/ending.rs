@@ -27,7 +27,7 @@ pub(crate) struct End<'a> {
 
 impl Commands {
     /// Everything that must be appended for this end.
-    pub(crate) async fn end_appends(&self, end: End<'_>) -> Result<Vec<StreamAppend>, CommandError> {
+    pub(crate) async fn end_appends(&self, end: &End<'_>) -> Result<Vec<StreamAppend>, CommandError> {
         let conversation = loading::conversation(&self.log, end.request.asked.conversation_id).await?;
         self.end_appends_in(end, &conversation).await
     }
@@ -35,7 +35,7 @@ impl Commands {
     /// The same for a conversation that is already loaded.
     pub(crate) async fn end_appends_in(
         &self,
-        end: End<'_>,
+        end: &End<'_>,
         conversation: &Loaded<slipstream_domain::Conversation>,
     ) -> Result<Vec<StreamAppend>, CommandError> {
         let id: ConversationId = end.request.asked.conversation_id;
@@ -48,7 +48,7 @@ impl Commands {
             source => Ok(source.unwrap_or(KeySource::None)),
         };
         let reply = conversation.state.record_reply(id, end.id, end.status, end.final_seq, key_source);
-        let mut appends = vec![streams::generation(end.id, id, owner, end.version, end.event)?];
+        let mut appends = vec![streams::generation(end.id, id, owner, end.version, end.event.clone())?];
         if let Some(reply) = reply {
             appends.push(streams::conversation(id, owner, conversation.version, reply.events)?);
             if let Some(next) = reply.next {

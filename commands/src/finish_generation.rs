@@ -1,9 +1,10 @@
 //! The owner of a generation ends it, and with it the reply in its conversation.
 
 use slipstream_domain::Ending;
-use slipstream_eventlog::{Append, AppendError, CommandId, Position};
+use slipstream_eventlog::{Append, AppendError, Position};
 
 use crate::ending::End;
+use crate::retrying::patiently;
 use crate::{CommandError, Commands, Ownership};
 
 /// Ends a generation: its terminal event, the conversation's `ReplyRecorded`, and the next waiting message with its
@@ -31,30 +32,14 @@ pub async fn finish_generation(
         let event = own.state().finish(own.epoch(), ending.clone())?;
         let end =
             End { id: own.id(), version: own.version, request: own.request(), event, status, final_seq };
-        match append_end(app, end, command_id).await {
-            Ok(position) => return Ok(position),
-            Err(AppendOrCommand::Append(AppendError::Conflict { .. } | AppendError::Closed { .. })) => {
-                own.refresh(app).await?;
+        let streams = patiently!(app, app.end_appends(&end))?;
+        match app.append_for_worker(Append { streams, command_id, guards: Vec::new() }).await {
+            Ok(appended) => return Ok(appended.last),
+            Err(AppendError::Conflict { .. } | AppendError::Closed { .. }) => {
+                patiently!(app, own.refresh(app))?;
                 app.pause(attempt).await;
             }
-            Err(AppendOrCommand::Append(error)) => return Err(error.into()),
-            Err(AppendOrCommand::Command(error)) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
-}
-
-async fn append_end(
-    app: &Commands,
-    end: End<'_>,
-    command_id: CommandId,
-) -> Result<Position, AppendOrCommand> {
-    let streams = app.end_appends(end).await.map_err(AppendOrCommand::Command)?;
-    let append = Append { streams, command_id, guards: Vec::new() };
-    app.append_for_worker(append).await.map(|appended| appended.last).map_err(AppendOrCommand::Append)
-}
-
-/// Whether it was the log that refused, or something before it.
-enum AppendOrCommand {
-    Append(AppendError),
-    Command(CommandError),
 }

@@ -3,6 +3,7 @@
 use slipstream_domain::{Meta, Run};
 use slipstream_eventlog::{Append, AppendError};
 
+use crate::retrying::patiently;
 use crate::{CommandError, Commands, Ownership, streams};
 
 /// What an owner records.
@@ -40,7 +41,7 @@ pub async fn record_chunks(app: &Commands, own: &mut Ownership, chunks: Chunks) 
                 return Ok(());
             }
             Err(AppendError::Conflict { .. } | AppendError::Closed { .. }) => {
-                own.refresh(app).await?;
+                patiently!(app, own.refresh(app))?;
                 app.pause(attempt).await;
             }
             Err(error) => return Err(error.into()),

@@ -8,8 +8,8 @@ use crate::Commands;
 
 /// How often a user's command is decided again when another process was faster.
 pub(crate) const DECISIONS: u32 = 5;
-/// How often a worker's append is sent again while the log does not answer: with the pauses below, about half a minute.
-const RESENDS: u32 = 32;
+/// How often a worker asks again while the log does not answer: with the pauses below, about half a minute.
+pub(crate) const RESENDS: u32 = 32;
 
 /// Runs an attempt, an async block, again while it answers [`CommandError::Contended`], or what else means that, five times at the most. A macro,
 /// because the future of a function that takes an async closure cannot be seen to be `Send` by whoever spawns it.
@@ -31,6 +31,25 @@ macro_rules! retrying {
     }};
 }
 pub(crate) use retrying;
+
+/// Runs a worker's read, an async block, again while the log does not answer it, for about half a minute: a worker has
+/// nobody to hand an error to, and what it holds is lost with it.
+macro_rules! patiently {
+    ($app:expr, $read:expr) => {{
+        let mut resend = 1;
+        loop {
+            match $read.await {
+                Err($crate::CommandError::Unavailable(cause)) if resend < $crate::retrying::RESENDS => {
+                    tracing::warn!(error = %cause, resend, "the log does not answer a worker");
+                    $app.pause(resend).await;
+                    resend += 1;
+                }
+                done => break done,
+            }
+        }
+    }};
+}
+pub(crate) use patiently;
 
 impl Commands {
     /// Appends for a worker, who has nobody to hand an error to: sent again with the same command id while the log does

@@ -12,16 +12,11 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::config::Config;
+use crate::owner_lock::{OwnerLock, Ownership};
 use crate::usage::Usage;
 
 /// How long a command waits for a connection before it says that there is none.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-
-/// Who owns a server that others may use too: a lock of PostgreSQL's, held as long as its owner's connection lives; by one
-/// process alone, or shared by those that share everything else. Any number that nobody else locks.
-pub(crate) const OWNER_LOCK: i64 = 7_310_034_171;
-/// PostgreSQL notices within this time that a killed owner's connection is gone.
-const OWNER_LEAVES: Duration = Duration::from_secs(5);
 
 /// Which database.
 #[derive(Debug, Args)]
@@ -46,8 +41,8 @@ pub(crate) struct Database {
     pub(crate) pool: PgPool,
     /// The private server, when it is one.
     pub(crate) private: Option<PrivatePostgres>,
-    /// Holds the owner's lock of a server that is not ours, or a share of it.
-    owner: Option<PgConnection>,
+    /// The owner's lock of a server that is not ours, or a share of it.
+    owner: Option<OwnerLock>,
 }
 
 impl Place {
@@ -98,7 +93,7 @@ impl Database {
                 Self::on(private, connections).await
             }
             Place::Server(url) => {
-                let owner = Some(own_server(url, Ownership::Alone).await.context("DATABASE_URL")?);
+                let owner = Some(OwnerLock::take(url, Ownership::Alone).await.context("DATABASE_URL")?);
                 Ok(Self { owner, ..Self::server(url, connections).await? })
             }
         }
@@ -119,7 +114,7 @@ impl Database {
             ))
             .into()),
             Place::Server(url) => {
-                let owner = Some(own_server(url, Ownership::Shared).await.context("DATABASE_URL")?);
+                let owner = Some(OwnerLock::take(url, Ownership::Shared).await.context("DATABASE_URL")?);
                 Ok(Self { owner, ..Self::server(url, connections).await? })
             }
         }
@@ -149,14 +144,16 @@ impl Database {
         Ok(Self { pool, private: None, owner: None })
     }
 
-    /// Waits for the private server to end by itself, and says so; for ever when the server is not ours. Cancel-safe.
-    pub(crate) async fn died(&mut self) -> anyhow::Error {
-        match &mut self.private {
-            Some(private) => {
+    /// Waits for the private server to end by itself, or for another process to own the server that is not ours, and says
+    /// so. Cancel-safe.
+    pub(crate) async fn lost(&mut self) -> anyhow::Error {
+        match (&mut self.private, &mut self.owner) {
+            (Some(private), _) => {
                 let death = private.wait().await;
                 anyhow::anyhow!("PostgreSQL has ended by itself; its log is {}", death.log.display())
             }
-            None => std::future::pending().await,
+            (None, Some(owner)) => owner.lost().await,
+            (None, None) => std::future::pending().await,
         }
     }
 
@@ -167,8 +164,7 @@ impl Database {
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.pool.close().await;
         if let Some(owner) = self.owner {
-            // The server notices a closed socket as well; one that was restarted has forgotten the connection.
-            drop(owner.close().await);
+            owner.release().await;
         }
         match self.private {
             Some(private) => private.stop().await.context("the private PostgreSQL did not stop cleanly"),
@@ -182,46 +178,6 @@ async fn connect(url: &str, connections: u32) -> anyhow::Result<PgPool> {
     PgConnection::connect(url).await.context("PostgreSQL does not answer")?.close().await?;
     let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_LIMIT);
     options.connect(url).await.context("PostgreSQL does not answer")
-}
-
-/// How a server is owned.
-#[derive(Debug, Clone, Copy)]
-enum Ownership {
-    /// By nobody else.
-    Alone,
-    /// By those that share the queue, the bus and the stream state, too.
-    Shared,
-}
-
-/// Takes the owner's lock. A killed owner's is free once PostgreSQL has noticed.
-async fn own_server(url: &SecretString, ownership: Ownership) -> anyhow::Result<PgConnection> {
-    let (lock, refusal) = match ownership {
-        Ownership::Alone => (
-            "SELECT pg_try_advisory_lock($1)",
-            "the database is in use by another `slipstream dev` or `serve`; stop it, or use another database",
-        ),
-        Ownership::Shared => (
-            "SELECT pg_try_advisory_lock_shared($1)",
-            "the database is in use by a `slipstream dev` or `serve` that shares nothing (no nats.servers, no redis.url); \
-             stop it, or use another database",
-        ),
-    };
-    let mut owner = PgConnection::connect(url.expose_secret()).await.context("PostgreSQL does not answer")?;
-    let give_up = tokio::time::Instant::now() + OWNER_LEAVES;
-    loop {
-        let taken: bool = sqlx::query_scalar(lock)
-            .bind(OWNER_LOCK)
-            .fetch_one(&mut owner)
-            .await
-            .context("the database cannot be owned")?;
-        if taken {
-            return Ok(owner);
-        }
-        if tokio::time::Instant::now() >= give_up {
-            bail!(refusal);
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 fn search(config: &Config) -> Vec<PathBuf> {

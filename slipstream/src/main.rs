@@ -13,6 +13,7 @@ mod files;
 mod key_check;
 mod lifecycle;
 mod output;
+mod owner_lock;
 mod ports;
 mod readiness;
 mod role;

@@ -77,7 +77,7 @@ impl Journal {
         let (app, runs, thinking_ms) = (self.app.clone(), self.next_record(), self.thinking_ms);
         let write = async move {
             let written = if runs.is_empty() {
-                own.refresh(&app).await
+                look(&app, &mut own).await
             } else {
                 record_chunks(&app, &mut own, Chunks { runs, carried: false, thinking_ms })
                     .await
@@ -133,6 +133,18 @@ impl Journal {
         self.bytes = rest.iter().map(|run| run.text.len()).sum();
         self.waiting = rest;
         record
+    }
+}
+
+/// A look at the log. One that does not answer has nothing to tell: the reply goes on, and what it says is recorded when
+/// the log is back.
+async fn look(app: &Commands, own: &mut Ownership) -> Result<(), CommandError> {
+    match own.refresh(app).await {
+        Err(CommandError::Unavailable(error)) => {
+            tracing::warn!(%error, "an owner cannot look at the log");
+            Ok(())
+        }
+        looked => looked,
     }
 }
 

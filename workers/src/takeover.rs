@@ -33,10 +33,17 @@ enum Settled {
 
 impl Worker {
     /// Whether an owner is gone. This worker's own is: what it makes, it has in hand, and its caller has found that it
-    /// has not.
+    /// has not. Another's is not while the bus cannot tell.
     pub(crate) async fn is_gone(&self, id: GenerationId, owner: Owner) -> bool {
-        let silent = || self.app.now().since(owner.last_at) >= SILENCE;
-        owner.worker == self.id || (silent() && !self.app.bus().owner_answers(id).await)
+        if owner.worker == self.id {
+            return true;
+        }
+        if self.app.now().since(owner.last_at) < SILENCE {
+            return false;
+        }
+        let answers = self.app.bus().owner_answers(id).await;
+        let answers = answers.inspect_err(|error| tracing::warn!(%error, "an owner cannot be asked"));
+        !answers.unwrap_or(true)
     }
 
     /// Takes over from the owner of epoch `from`, known to be gone, and goes on to the end.

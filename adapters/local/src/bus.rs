@@ -40,9 +40,9 @@ impl LiveBus for InProcessBus {
         Ok(Box::new(Listening { subject, messages, subjects: Arc::downgrade(&self.0) }))
     }
 
-    async fn owner_answers(&self, generation: GenerationId) -> bool {
+    async fn owner_answers(&self, generation: GenerationId) -> Result<bool, PortError> {
         let subjects = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        subjects.contains_key(&Subject::Owner(generation))
+        Ok(subjects.contains_key(&Subject::Owner(generation)))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_nats::RequestErrorKind;
 use async_trait::async_trait;
 use bytes::Bytes;
 use slipstream_commands::ports::{LiveBus, LiveMessage, PortError, Subject, Subscription};
@@ -98,8 +99,19 @@ impl LiveBus for NatsBus {
         subscribed.map_err(|reason| PortError { port: "live bus", reason })
     }
 
-    async fn owner_answers(&self, generation: GenerationId) -> bool {
+    async fn owner_answers(&self, generation: GenerationId) -> Result<bool, PortError> {
+        let cannot_tell = |reason: &str| Err(PortError { port: "live bus", reason: reason.to_owned() });
+        if !self.link.is_connected() {
+            return cannot_tell("there is no connection");
+        }
         let owner = self.link.names.live(Subject::Owner(generation));
-        matches!(timeout(OWNER, self.link.client.request(owner, Bytes::new())).await, Ok(Ok(_)))
+        match timeout(OWNER, self.link.client.request(owner, Bytes::new())).await {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(error)) if error.kind() != RequestErrorKind::NoResponders => cannot_tell(&error.to_string()),
+            Ok(Err(_)) | Err(_) if self.link.is_fresh() || !self.link.is_connected() => {
+                cannot_tell("the connection was lost a moment ago")
+            }
+            Ok(Err(_)) | Err(_) => Ok(false),
+        }
     }
 }

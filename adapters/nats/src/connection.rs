@@ -9,7 +9,7 @@ use async_nats::{Client, ConnectOptions, Event, RequestErrorKind};
 use bytes::Bytes;
 use slipstream_commands::ports::PortError;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +25,8 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(3);
 /// The longest pause between two tries to connect again.
 const RECONNECT: Duration = Duration::from_secs(2);
+/// So long after we have reconnected, everybody has who will: twice the longest pause between two tries, and a second.
+const RECONNECTED: Duration = RECONNECT.saturating_mul(2).saturating_add(Duration::from_secs(1));
 /// Commands to the server that wait to be written: a burst of some hundred replies. Who finds it full waits a moment.
 const OUTGOING: usize = 4096;
 /// Messages of one subject that wait to be passed on. Passing on never waits, so this holds only while the runtime is
@@ -45,8 +47,8 @@ pub struct Nats {
 pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) names: Names,
-    /// Counts new connections after a lost one.
-    pub(crate) reconnected: watch::Receiver<u64>,
+    /// When the connection was made anew last; `None` as long as the first one lasts.
+    pub(crate) reconnected: watch::Receiver<Option<Instant>>,
     /// Counts that, and messages that could not be passed on.
     pub(crate) lost: watch::Receiver<u64>,
 }
@@ -72,7 +74,7 @@ impl Nats {
     /// # Errors
     /// The settings cannot be used, or no server answers and accepts us within some seconds.
     pub async fn connect(settings: NatsSettings, tasks: &TaskTracker) -> Result<Self, NatsError> {
-        let (reconnects, reconnected) = watch::channel(0);
+        let (reconnects, reconnected) = watch::channel(None);
         let (losses, lost) = watch::channel(0);
         let options = settings
             .options()?
@@ -146,7 +148,7 @@ impl Nats {
 /// Counts what a reader has to know of.
 fn listening(
     options: ConnectOptions,
-    reconnects: watch::Sender<u64>,
+    reconnects: watch::Sender<Option<Instant>>,
     losses: watch::Sender<u64>,
 ) -> ConnectOptions {
     let broken = Arc::new(AtomicBool::new(false));
@@ -159,7 +161,7 @@ fn listening(
             }
             Event::Connected if broken.swap(false, Ordering::SeqCst) => {
                 tracing::info!("NATS is back");
-                reconnects.send_modify(|count| *count += 1);
+                reconnects.send_replace(Some(Instant::now()));
                 losses.send_modify(|count| *count += 1);
             }
             Event::SlowConsumer(_) => losses.send_modify(|count| *count += 1),
@@ -174,6 +176,11 @@ fn listening(
 impl Link {
     pub(crate) fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// Whether those who were connected with us may not be again yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.reconnected.borrow().is_some_and(|at| at.elapsed() < RECONNECTED)
     }
 
     /// Returns when the server has done all we have sent it until now. It answers a request that nobody listens to

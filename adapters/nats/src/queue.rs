@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use slipstream_commands::ports::{Delivery, Job, JobQueue, PortError};
 use tokio::sync::{Mutex, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -49,7 +49,7 @@ struct Asked {
 struct Request {
     answers: Batch,
     /// A new connection since: the server has forgotten the request, and perhaps the consumer too.
-    forgotten: watch::Receiver<u64>,
+    forgotten: watch::Receiver<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Request {

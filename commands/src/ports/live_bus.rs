@@ -95,7 +95,10 @@ pub trait LiveBus: Send + Sync {
     async fn subscribe(&self, subject: Subject) -> Result<Box<dyn Subscription>, PortError>;
 
     /// Whether the owner of a generation, which listens on its [`Subject::Owner`], answers within a second.
-    async fn owner_answers(&self, generation: GenerationId) -> bool;
+    ///
+    /// # Errors
+    /// The bus cannot tell: it is away, or has been back for so short a time that the owner may not be yet.
+    async fn owner_answers(&self, generation: GenerationId) -> Result<bool, PortError>;
 }
 
 /// Messages of one subject.

@@ -148,7 +148,7 @@ async fn serve(
     say_where(address, service)?;
     let ended = tokio::select! {
         () = stop.next() => Ok(()),
-        death = database.died() => Err(death),
+        lost = database.lost() => Err(lost),
     };
     tracing::info!("stopping; a second signal stops at once");
     // What is under way has its own limits; what is left is for writing down what has ended.
@@ -157,7 +157,7 @@ async fn serve(
     match ended {
         Ok(()) if clean => Ok(ExitCode::SUCCESS),
         Ok(()) => bail!("stopped before everything had drained"),
-        Err(death) => Err(death),
+        Err(lost) => Err(lost),
     }
 }
 

@@ -86,9 +86,14 @@ impl Dev {
     }
 
     /// What Ctrl-C does.
-    pub(crate) async fn interrupt(mut self) -> ExitStatus {
+    pub(crate) async fn interrupt(self) -> ExitStatus {
         let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
         kill(pid, Signal::SIGINT).unwrap();
+        self.ended().await
+    }
+
+    /// How it ends by itself.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
         tokio::time::timeout(STOP_LIMIT, self.child.wait()).await.expect("it never stopped").unwrap()
     }
 

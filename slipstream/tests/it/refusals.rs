@@ -1,10 +1,14 @@
 //! What cannot work says so and says what would.
 
 use std::process::Output;
+use std::time::Duration;
 
 use slipstream_testkit::TestDatabase;
 
 use crate::process::{DataFolder, Dev, run_on, slipstream};
+
+/// The advisory lock of who owns a database.
+const OWNER_LOCK: i64 = 7_310_034_171;
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -75,6 +79,35 @@ async fn a_database_has_one_owner_at_a_time() {
     assert!(said(&second).contains("in use by another `slipstream dev`"), "{}", said(&second));
     first.kill().await;
     assert!(Dev::spawn(start()).await.interrupt().await.success(), "a killed owner's database is free again");
+}
+
+#[tokio::test]
+async fn an_owner_takes_its_database_again_after_a_restart_and_stops_when_another_was_faster() {
+    let database = TestDatabase::create().await;
+    let mut command = slipstream(&["dev", "--listen", "127.0.0.1:0"]);
+    command
+        .env("DATABASE_URL", database.url())
+        .env("EMAIL_PEPPER", "pepper")
+        .env("ENCRYPTION_KEY", "a1".repeat(32));
+    let owner = Dev::spawn(command).await;
+    let mut other = database.pool().acquire().await.unwrap();
+    // What a restart of PostgreSQL does to it.
+    let cut_off = || async {
+        let cut_off = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+            WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND locktype = 'advisory' AND (classid::bigint << 32) | objid::bigint = $1 AND granted";
+        sqlx::query_scalar::<_, i64>(cut_off).bind(OWNER_LOCK).fetch_one(database.pool()).await.unwrap()
+    };
+    assert_eq!(cut_off().await, 1);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let again = async {
+        while cut_off().await == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), again).await.expect("it does not take it again");
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(OWNER_LOCK).execute(&mut *other).await.unwrap();
+    assert_eq!(owner.ended().await.code(), Some(1));
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ async fn a_lost_owner_that_produced_nothing_is_replaced_by_one_that_asks_again()
 }
 
 #[tokio::test]
-async fn an_owner_that_recorded_lately_or_answers_keeps_its_generation() {
+async fn an_owner_that_recorded_lately_or_answers_or_cannot_be_asked_keeps_its_generation() {
     let world = World::new([]).await;
     let posted = world.ask("openai", "hello").await;
     world.dead_owner(posted.generation_id, 1, 1).await;
@@ -88,6 +88,11 @@ async fn an_owner_that_recorded_lately_or_answers_keeps_its_generation() {
     assert_eq!(queue.outcome().await, Outcome::GivenBack(Duration::from_secs(10)), "it recorded lately");
 
     world.clock.put_forward(SILENT);
+    world.bus.go_away(true);
+    queue.deliver(posted.generation_id, 1).await;
+    assert_eq!(queue.outcome().await, Outcome::GivenBack(Duration::from_secs(10)), "it cannot be asked");
+    world.bus.go_away(false);
+
     let answering = world.bus.subscribe(Subject::Owner(posted.generation_id)).await.unwrap();
     queue.deliver(posted.generation_id, 1).await;
     assert_eq!(queue.outcome().await, Outcome::GivenBack(Duration::from_secs(10)), "it answers");
@@ -268,5 +273,42 @@ async fn a_lost_reply_that_cannot_be_settled_now_is_settled_when_the_log_answers
     tokio::time::sleep(Duration::from_millis(500)).await;
     world.hide_events(false).await;
     assert_eq!(world.ended(lost.generation_id).await.status, TerminalStatus::Interrupted);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_owner_lives_through_a_log_that_does_not_answer_for_a_while() {
+    let world = World::new([vec![say("old "), Line::Hold, say("new"), Line::Hold, stop()]]).await;
+    world.worker();
+    let posted = world.hello().await;
+    world.told_when(posted.generation_id, |told| !told.outputs.is_empty()).await;
+    for _at in ["its looks", "its records", "its end"] {
+        world.hide_events(true).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        world.provider.go_on();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.hide_events(false).await;
+    }
+    let ended = world.ended(posted.generation_id).await;
+    assert_eq!((ended.status, ended.text.as_str(), ended.epoch), (TerminalStatus::Completed, "old new", 1));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_owner_that_could_not_listen_can_be_asked_once_the_bus_is_back() {
+    let world = World::new([vec![say("old "), Line::Hold, stop()]]).await;
+    world.bus.go_away(true);
+    world.worker();
+    let posted = world.hello().await;
+    world.told_when(posted.generation_id, |told| !told.outputs.is_empty()).await;
+    world.bus.go_away(false);
+    let answering = async {
+        while !world.bus.owner_answers(posted.generation_id).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, answering).await.expect("it never listens");
+    world.provider.go_on();
+    assert_eq!(world.ended(posted.generation_id).await.text, "old ");
     world.close().await;
 }

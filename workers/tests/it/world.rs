@@ -438,11 +438,13 @@ impl Pictures for Gallery {
     }
 }
 
-/// The bus of one process, which can be told to lose every hint to an owner, and to take its time.
+/// The bus of one process, which can be told to lose every hint to an owner, to be away for owners and those who ask for
+/// them, and to take its time.
 #[derive(Default)]
 pub(crate) struct FlakyBus {
     bus: InProcessBus,
     loses_hints: AtomicBool,
+    is_away: AtomicBool,
     /// While a test holds it, nobody learns whether an owner answers.
     pub(crate) asking: tokio::sync::Mutex<()>,
 }
@@ -450,6 +452,15 @@ pub(crate) struct FlakyBus {
 impl FlakyBus {
     pub(crate) fn lose_hints(&self) {
         self.loses_hints.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn go_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    fn is_there(&self) -> Result<(), PortError> {
+        let is_away = self.is_away.load(Ordering::SeqCst);
+        if is_away { Err(PortError { port: "live bus", reason: "away".into() }) } else { Ok(()) }
     }
 }
 
@@ -462,11 +473,13 @@ impl LiveBus for FlakyBus {
     }
 
     async fn subscribe(&self, subject: Subject) -> Result<Box<dyn Subscription>, PortError> {
+        self.is_there()?;
         self.bus.subscribe(subject).await
     }
 
-    async fn owner_answers(&self, generation: GenerationId) -> bool {
+    async fn owner_answers(&self, generation: GenerationId) -> Result<bool, PortError> {
         drop(self.asking.lock().await);
+        self.is_there()?;
         self.bus.owner_answers(generation).await
     }
 }

@@ -61,20 +61,30 @@ async fn heard(listener: &mut Box<dyn Subscription>, expected: &BusEvent) {
 }
 
 #[tokio::test]
-async fn an_owner_answers_other_processes_while_it_lives_and_a_dead_server_is_no_answer() {
+async fn an_owner_answers_other_processes_while_it_lives_and_a_bus_that_was_away_cannot_tell() {
     let mut server = TestServer::nats();
     let settings = settings(&server.url());
     let (owner, asker) = (process(&settings).await, process(&settings).await);
     let (owner_bus, asking) = (owner.bus(), asker.bus());
     let generation = GenerationId::from_uuid(Uuid::new_v4());
     let _hints = owner_bus.subscribe(Subject::Owner(generation)).await.unwrap();
-    assert!(asking.owner_answers(generation).await);
+    assert!(asking.owner_answers(generation).await.unwrap());
     owner.close().await;
-    assert!(!asking.owner_answers(generation).await);
+    assert!(!asking.owner_answers(generation).await.unwrap());
     server.kill();
     let begin = Instant::now();
-    assert!(!asking.owner_answers(generation).await);
+    assert!(asking.owner_answers(generation).await.is_err());
     assert!(begin.elapsed() < Duration::from_secs(3));
+    server.restart();
+    while !asker.is_connected() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(asking.owner_answers(generation).await.is_err(), "the owner may be on its way back");
+    while asking.owner_answers(generation).await.is_err() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it never becomes certain");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(!asking.owner_answers(generation).await.unwrap());
 }
 
 #[tokio::test]

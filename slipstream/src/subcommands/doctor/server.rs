@@ -5,7 +5,8 @@ use slipstream_local::SystemClock;
 use sqlx::PgPool;
 
 use super::Finding;
-use crate::database::{OWNER_LOCK, Place};
+use crate::database::Place;
+use crate::owner_lock::OWNER_LOCK;
 use crate::subcommands::serve::CONNECTIONS;
 
 /// The oldest the log is written for, as `server_version_num` counts.

@@ -78,7 +78,10 @@ impl LiveBus for LossyBus {
         self.inner.subscribe(subject).await
     }
 
-    async fn owner_answers(&self, generation: GenerationId) -> bool {
-        !self.down.load(Ordering::Relaxed) && self.inner.owner_answers(generation).await
+    async fn owner_answers(&self, generation: GenerationId) -> Result<bool, PortError> {
+        if self.down.load(Ordering::Relaxed) {
+            return Err(PortError { port: "live bus", reason: DOWN.into() });
+        }
+        self.inner.owner_answers(generation).await
     }
 }
