@@ -62,7 +62,7 @@ pub use register_user::register_user;
 pub use request_picture::request_picture;
 pub use slipstream_eventlog::{EventLog, Position};
 pub use suggest_title::suggest_title;
-pub use take_over_generation::{Abandoned, abandoned_generations, take_over_generation};
+pub use take_over_generation::{Abandoned, abandoned_generations, release_generation, take_over_generation};
 pub use upcasters::upcasters;
 pub use update_settings::update_settings;
 pub use withdraw_message::withdraw_message;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use slipstream_domain::event::GenerationEvent;
 use slipstream_domain::{Category, Epoch, Generation, GenerationId, WorkerId, generation::Owner};
 use slipstream_eventlog::{Append, Category as StreamCategory, OwnerId, StreamId, Version};
 
+use crate::loading::Loaded;
 use crate::retrying::retrying;
 use crate::{CommandError, Commands, Ownership, loading, streams};
 
@@ -34,12 +36,21 @@ pub async fn take_over_generation(
     retrying!(app, async {
         let generation = loading::generation(&app.log, id).await?;
         let event = generation.state.take_over(from, worker)?;
-        let request = generation.state.request().ok_or(CommandError::NotFound("generation"))?;
-        let conversation = request.asked.conversation_id;
-        let append = streams::generation(id, conversation, request.owner, generation.version, event)?;
-        let streams = vec![streams::caused_by(append, generation.last)];
-        app.append_for_worker(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;
+        append_change_of_owner(app, id, &generation, event).await?;
         Ownership::of(id, loading::generation(&app.log, id).await?, from.next())
+    })
+}
+
+/// The owner of `epoch` lets a generation go; whoever gets its job takes it over at once.
+///
+/// # Errors
+/// `Fenced` when another has it already; `Ended`, `NotFound`; `Contended`, `Unavailable`, `Unreadable`.
+#[tracing::instrument(skip_all, fields(generation.id = %id))]
+pub async fn release_generation(app: &Commands, id: GenerationId, epoch: Epoch) -> Result<(), CommandError> {
+    retrying!(app, async {
+        let generation = loading::generation(&app.log, id).await?;
+        let event = generation.state.release(epoch)?;
+        append_change_of_owner(app, id, &generation, event).await
     })
 }
 
@@ -68,6 +79,20 @@ pub async fn abandoned_generations(
         }
     }
     Ok(abandoned)
+}
+
+async fn append_change_of_owner(
+    app: &Commands,
+    id: GenerationId,
+    generation: &Loaded<Generation>,
+    event: GenerationEvent,
+) -> Result<(), CommandError> {
+    let request = generation.state.request().ok_or(CommandError::NotFound("generation"))?;
+    let conversation = request.asked.conversation_id;
+    let append = streams::generation(id, conversation, request.owner, generation.version, event)?;
+    let streams = vec![streams::caused_by(append, generation.last)];
+    app.append_for_worker(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;
+    Ok(())
 }
 
 /// The version of a generation's stream that holds its request alone: it waits for a worker.

@@ -168,6 +168,14 @@ impl Generation {
         Ok(GenerationEvent::GenerationTakenOver(taken))
     }
 
+    /// The owner of `epoch` lets it go, so that the next one need not make sure that it is gone.
+    ///
+    /// # Errors
+    /// `Fenced`, `NotStarted`, `Ended`, `NotFound`.
+    pub fn release(&self, epoch: Epoch) -> Result<GenerationEvent, GenerationRejection> {
+        self.take_over(epoch, WorkerId::NOBODY)
+    }
+
     /// The owner of `epoch` records output. `runs` must be consecutive; an empty list is no event.
     ///
     /// # Errors

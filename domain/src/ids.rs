@@ -87,6 +87,11 @@ id!(
     WorkerId
 );
 
+impl WorkerId {
+    /// Who owns a generation that its worker has let go.
+    pub const NOBODY: Self = Self::from_uuid(Uuid::nil());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

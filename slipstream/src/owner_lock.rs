@@ -78,9 +78,12 @@ impl OwnerLock {
                     *self = again;
                 }
                 Ok(Err(taken @ Unowned::Taken(_))) => {
-                    return anyhow!(taken).context("the database was lost to another process while it was away");
+                    return anyhow!(taken)
+                        .context("the database was lost to another process while it was away");
                 }
-                Ok(Err(Unowned::Unavailable(error))) => tracing::warn!(%error, "the database cannot be owned again"),
+                Ok(Err(Unowned::Unavailable(error))) => {
+                    tracing::warn!(%error, "the database cannot be owned again")
+                }
                 Err(_) => tracing::warn!("the database cannot be owned again: PostgreSQL does not answer"),
             }
         }

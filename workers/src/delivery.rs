@@ -7,6 +7,9 @@ use slipstream_commands::CommandError;
 /// The pause before a job that cannot be done now is tried again (`04-streaming-and-resume`, "Owner and lease").
 pub(crate) const RETRY: Duration = Duration::from_secs(10);
 
+/// The pause before a job is tried again that something needed did not answer.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// How a worker leaves a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
@@ -25,7 +28,7 @@ impl From<&CommandError> for Left {
         match error {
             CommandError::Ended { .. } | CommandError::Erased | CommandError::NotFound(_) => Self::Done,
             CommandError::Fenced { .. } => Self::ToAnother,
-            CommandError::Contended | CommandError::Unavailable(_) => Self::Later(RETRY),
+            CommandError::Contended | CommandError::Unavailable(_) => Self::Later(AGAIN),
             CommandError::OutOfOrder { .. }
             | CommandError::TooLarge
             | CommandError::Unreadable(_)

@@ -51,7 +51,9 @@ impl Hints {
                 Ear::Open(subscription) => match subscription.next().await {
                     Some(BusEvent::Message(message)) => match *message {
                         LiveMessage::Cancel { .. } => return Hint::Cancel,
-                        LiveMessage::Output { .. } | LiveMessage::Beat { .. } | LiveMessage::Typing { .. } => {}
+                        LiveMessage::Output { .. }
+                        | LiveMessage::Beat { .. }
+                        | LiveMessage::Typing { .. } => {}
                     },
                     Some(BusEvent::Lagged) => return Hint::Missed,
                     None => self.ear = Ear::opening(Arc::clone(&self.bus), self.subject, None),

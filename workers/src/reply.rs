@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use slipstream_commands::{CommandError, Ownership, Position};
@@ -50,7 +49,7 @@ impl Worker {
         let (id, epoch) = (own.id(), own.epoch());
         let left = match AssertUnwindSafe(self.reply(own)).catch_unwind().await {
             Ok(Ok(())) => Left::Done,
-            Ok(Err(Stopped::HandBack)) => Left::Later(Duration::ZERO),
+            Ok(Err(Stopped::HandBack)) => return self.hand_back(id, epoch).await,
             Ok(Err(Stopped::Log(error))) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a reply was stopped");
                 Left::from(&error)

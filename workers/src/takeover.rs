@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use slipstream_commands::{
-    Chunks, CommandError, Ownership, finish_generation, record_chunks, take_over_generation,
+    Chunks, CommandError, Ownership, finish_generation, record_chunks, release_generation,
+    take_over_generation,
 };
 use slipstream_domain::event::{ProviderFault, Terminal, TerminalContent};
 use slipstream_domain::generation::Owner;
-use slipstream_domain::{Ending, Epoch, GenerationId, Part, Seq, TerminalStatus};
+use slipstream_domain::{Ending, Epoch, GenerationId, Part, Seq, TerminalStatus, WorkerId};
 use slipstream_projections::{Output, QueryError, StreamKey, generation_log};
 
 use crate::answer::Fault;
@@ -32,10 +33,10 @@ enum Settled {
 }
 
 impl Worker {
-    /// Whether an owner is gone. This worker's own is: what it makes, it has in hand, and its caller has found that it
-    /// has not. Another's is not while the bus cannot tell.
+    /// Whether an owner is gone. One that has let go is, and this worker's own: what it makes, it has in hand, and its
+    /// caller has found that it has not. Another's is not while the bus cannot tell.
     pub(crate) async fn is_gone(&self, id: GenerationId, owner: Owner) -> bool {
-        if owner.worker == self.id {
+        if owner.worker == self.id || owner.worker == WorkerId::NOBODY {
             return true;
         }
         if self.app.now().since(owner.last_at) < SILENCE {
@@ -66,6 +67,18 @@ impl Worker {
         match self.taken_over(id, from).await {
             Ok(own) => self.settle(own, Settled::Failed(Fault::internal())).await,
             Err(error) => left(&error),
+        }
+    }
+
+    /// Lets go of a generation that this worker, its owner in epoch `from`, has to leave to another: the job goes back at
+    /// once. What cannot be recorded is found out by the next owner, more slowly.
+    pub(crate) async fn hand_back(&self, id: GenerationId, from: Epoch) -> Left {
+        match release_generation(&self.app, id, from).await {
+            Ok(()) => Left::Later(Duration::ZERO),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a generation is not let go");
+                left(&error)
+            }
         }
     }
 

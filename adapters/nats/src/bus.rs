@@ -107,7 +107,9 @@ impl LiveBus for NatsBus {
         let owner = self.link.names.live(Subject::Owner(generation));
         match timeout(OWNER, self.link.client.request(owner, Bytes::new())).await {
             Ok(Ok(_)) => Ok(true),
-            Ok(Err(error)) if error.kind() != RequestErrorKind::NoResponders => cannot_tell(&error.to_string()),
+            Ok(Err(error)) if error.kind() != RequestErrorKind::NoResponders => {
+                cannot_tell(&error.to_string())
+            }
             Ok(Err(_)) | Err(_) if self.link.is_fresh() || !self.link.is_connected() => {
                 cannot_tell("the connection was lost a moment ago")
             }

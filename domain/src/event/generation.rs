@@ -112,13 +112,13 @@ pub struct GenerationStarted {
     pub worker: WorkerId,
 }
 
-/// Another worker has taken it.
+/// Another worker has taken it, or its worker has let it go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GenerationTakenOver {
     /// One more than the last owner's.
     pub epoch: Epoch,
-    /// Who.
+    /// Who; [`WorkerId::NOBODY`] when it was let go.
     pub worker: WorkerId,
     /// The last delta recorded before.
     pub last_seq: Seq,

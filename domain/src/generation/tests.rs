@@ -76,6 +76,19 @@ impl Given {
 }
 
 #[test]
+fn an_owner_that_has_let_go_can_record_nothing_and_the_next_follows_it() {
+    let released = given().started().recorded(1, false, 1, 2);
+    let event = released.0.release(Epoch(1)).unwrap();
+    let released = released.then(&event);
+    assert_eq!(released.0.release(Epoch(1)), Err(GenerationRejection::Fenced { current: Epoch(2) }));
+    assert_eq!(
+        released.0.record(Epoch(1), false, None, runs(3, 1)),
+        Err(GenerationRejection::Fenced { current: Epoch(2) })
+    );
+    released.taken_over(2).recorded(3, false, 3, 1);
+}
+
+#[test]
 fn a_waiting_generation_is_opened_once() {
     let generation = given().started().0;
     let Err(GenerationRejection::Owned { owner }) = generation.open(worker(2)) else {

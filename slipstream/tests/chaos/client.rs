@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(200);
 /// One user of so many asks the next thing while the answer before is made.
 const HASTY: usize = 4;
+/// One user of so many asks what is thought about without a word: nothing is recorded, and nothing beats.
+const PONDEROUS: usize = 8;
 /// What is remembered of the wire, for whoever reads a failure.
 const TRACE: usize = 80;
 
@@ -59,6 +61,7 @@ pub(crate) struct Client {
     socket: Option<V1Socket>,
     /// How many questions may be open.
     ahead: usize,
+    is_ponderous: bool,
     /// Whether the last question went out on this socket.
     sent: bool,
     random: StdRng,
@@ -81,6 +84,7 @@ impl Client {
             at: number,
             socket: None,
             ahead: if number.is_multiple_of(HASTY) { 2 } else { 1 },
+            is_ponderous: number % PONDEROUS == 1,
             sent: false,
             random: StdRng::seed_from_u64(seed.wrapping_add(number as u64)),
         }
@@ -167,8 +171,12 @@ impl Client {
     }
 
     fn something(&mut self) -> Asked {
-        let (chunks, delay) = (self.random.random_range(10..60_u32), self.random.random_range(20..100_u32));
-        let (bytes, thinking) = (self.random.random_range(1..60), self.random.random_range(0..4_u32));
+        let (chunks, delay) = if self.is_ponderous {
+            (self.random.random_range(2..4_u32), self.random.random_range(1000..2500_u32))
+        } else {
+            (self.random.random_range(10..50_u32), self.random.random_range(20..80_u32))
+        };
+        let (bytes, thinking) = (self.random.random_range(1..60), self.random.random_range(0..3_u32));
         Asked {
             prompt: format!("[[chunks={chunks} delay_ms={delay} bytes={bytes} thinking={thinking}]]"),
             own_time: Duration::from_millis(((chunks + thinking) * delay).into()),

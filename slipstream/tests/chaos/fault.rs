@@ -8,7 +8,7 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::node::Role;
-use crate::site::Site;
+use crate::site::{AWAY, Site};
 
 /// How long a server of ours stays away when it is down and not only restarted.
 const DOWN: Duration = Duration::from_secs(15);
@@ -28,12 +28,13 @@ pub(crate) enum Fault {
     RedisFlushed,
     RedisDown,
     PostgresKilled,
+    PostgresDown,
     /// Every process is told to stop, in turn, and started again.
     RollingRestart,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::GatewayKilled,
         Self::WorkerKilled,
         Self::ProjectorKilled,
@@ -43,6 +44,7 @@ impl Fault {
         Self::RedisFlushed,
         Self::RedisDown,
         Self::PostgresKilled,
+        Self::PostgresDown,
         Self::RollingRestart,
     ];
 
@@ -68,7 +70,8 @@ impl Fault {
                 block_in_place(|| site.redis.restart());
                 Ok(())
             }
-            Self::PostgresKilled => site.kill_and_restart_postgres().await,
+            Self::PostgresKilled => site.kill_and_restart_postgres(AWAY).await,
+            Self::PostgresDown => site.kill_and_restart_postgres(DOWN).await,
             Self::RollingRestart => site.restart_each().await,
         }
     }
@@ -84,6 +87,7 @@ impl Fault {
             | Self::RedisFlushed
             | Self::RedisDown
             | Self::PostgresKilled
+            | Self::PostgresDown
             | Self::RollingRestart => false,
         }
     }
@@ -103,6 +107,8 @@ impl Fault {
             | Self::RedisDown
             | Self::PostgresKilled
             | Self::RollingRestart => busy,
+            // What is said meanwhile is shown, but nothing ends.
+            Self::PostgresDown => busy + DOWN,
         }
     }
 }
@@ -119,6 +125,7 @@ impl fmt::Display for Fault {
             Self::RedisFlushed => "redis flushed",
             Self::RedisDown => "redis down",
             Self::PostgresKilled => "postgres immediate",
+            Self::PostgresDown => "postgres down",
             Self::RollingRestart => "rolling restart",
         })
     }

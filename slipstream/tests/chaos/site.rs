@@ -22,7 +22,7 @@ use crate::node::{Node, Role, Settings, slipstream};
 /// How many processes of a role there are.
 const EACH: usize = 2;
 /// How long a killed process is away before its supervisor starts it again.
-const AWAY: Duration = Duration::from_millis(1500);
+pub(crate) const AWAY: Duration = Duration::from_millis(1500);
 /// How long the queue waits for a sign of life of a worker: twice what a busy worker lets pass between two. Production's
 /// 30 s would be waited for with each lost worker.
 const ACK_WAIT: Duration = Duration::from_secs(10);
@@ -120,9 +120,9 @@ impl Site {
         Ok(())
     }
 
-    pub(crate) async fn kill_and_restart_postgres(&mut self) -> Result<()> {
+    pub(crate) async fn kill_and_restart_postgres(&mut self, away: Duration) -> Result<()> {
         self.postgres.stop(Mode::Immediate).await?;
-        sleep(AWAY).await;
+        sleep(away).await;
         let url = self.postgres.start().await?;
         if url != self.database_url() {
             bail!("PostgreSQL has moved to {url}");

@@ -29,11 +29,30 @@ async fn what_cannot_end_in_the_grace_period_is_handed_back_and_not_ended() {
     let told = world.told(posted.generation_id).await;
     assert_eq!((text(&told, Part::Text).as_str(), told.terminal.is_none()), ("so far", true));
 
-    // The next start finds it.
-    let worker = world.worker_on(world.queue.clone(), Settings::default());
-    worker.settle_all_now(&world.tasks).await.unwrap();
+    // Nobody waits to see whether its owner is gone.
+    world.worker();
+    world.publish(&posted).await;
     let ended = world.ended(posted.generation_id).await;
     assert_eq!((ended.status, ended.text.as_str()), (TerminalStatus::Interrupted, "so far"));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_is_handed_back_before_a_word_is_asked_again_by_the_next_worker() {
+    let world = World::new([vec![Line::Hold, stop()], vec![say("at last"), stop()]]).await;
+    let (queue, drain) = (HandedOut::new(), CancellationToken::new());
+    world.worker_on(queue.clone(), settings(Duration::from_millis(300))).start(&world.tasks, drain.clone());
+    let posted = world.ask("openai", "hello").await;
+    queue.deliver(posted.generation_id, 0).await;
+    while world.provider.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drain.cancel();
+    assert_eq!(queue.outcome().await, Outcome::GivenBack(Duration::ZERO));
+    world.worker();
+    world.publish(&posted).await;
+    let ended = world.ended(posted.generation_id).await;
+    assert_eq!((ended.status, ended.text.as_str()), (TerminalStatus::Completed, "at last"));
     world.close().await;
 }
 

@@ -1,7 +1,7 @@
 //! The events of a generation in words.
 
 use slipstream_domain::event::{ChunksRecorded, GenerationEvent, GenerationRequested, Terminal};
-use slipstream_domain::{KeySource, Part, Sealed, TerminalStatus};
+use slipstream_domain::{KeySource, Part, Sealed, TerminalStatus, WorkerId};
 use time::Duration;
 use uuid::Uuid;
 
@@ -16,6 +16,12 @@ pub(super) fn told(id: Uuid, event: &GenerationEvent, waited: Duration) -> Told 
             "worker {} begins generation {id} (epoch {}){after}",
             start.worker, start.epoch.0
         )),
+        GenerationEvent::GenerationTakenOver(taken) if taken.worker == WorkerId::NOBODY => {
+            Told::plain(format!(
+                "its worker lets generation {id} go (epoch {}) after delta {}{after}",
+                taken.epoch.0, taken.last_seq.0
+            ))
+        }
         GenerationEvent::GenerationTakenOver(taken) => Told::plain(format!(
             "worker {} takes generation {id} over (epoch {}) after delta {}{after}",
             taken.worker, taken.epoch.0, taken.last_seq.0
