@@ -25,8 +25,8 @@ pub use generation::{
     TerminalContent, Texts, ThinkingSignature,
 };
 pub use user::{
-    FreeMessageUsed, ProviderKeyRemoved, ProviderKeyStored, RegistrationVia, SettingsChanged, UserErased,
-    UserErasureRequested, UserEvent, UserProfile, UserRegistered, UserRole,
+    FreeMessageUsed, ProviderKeyRemoved, ProviderKeyStored, RegistrationVia, RoleChanged, SettingsChanged,
+    UserErased, UserErasureRequested, UserEvent, UserProfile, UserRegistered, UserRole,
 };
 
 use crate::ids::UserId;

@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::event::{
-    FreeMessageUsed, Meta, RegistrationVia, SettingsChanged, UserErased, UserErasureRequested, UserEvent,
-    UserProfile, UserRegistered, UserRole,
+    FreeMessageUsed, Meta, RegistrationVia, RoleChanged, SettingsChanged, UserErased, UserErasureRequested,
+    UserEvent, UserProfile, UserRegistered, UserRole,
 };
 use crate::ids::{EmailId, GenerationId};
 use crate::sealed::Sealed;
@@ -20,6 +20,8 @@ pub enum User {
     Unknown,
     /// A person.
     Active {
+        /// What they may do.
+        role: UserRole,
         /// The settings that hold.
         settings: SettingsChanged,
         /// When messages on the operator's keys were used, the oldest first: those of the last [`User::FREE_WINDOW`].
@@ -81,6 +83,26 @@ impl User {
         }
     }
 
+    /// What they may do.
+    ///
+    /// # Errors
+    /// There is no such person, or they are erased or being erased.
+    pub fn role(&self) -> Result<UserRole, UserRejection> {
+        match self {
+            Self::Unknown => Err(UserRejection::Unknown),
+            Self::Active { role, .. } => Ok(*role),
+            Self::Erasing { .. } | Self::Erased => Err(UserRejection::Erased),
+        }
+    }
+
+    /// The event that gives them this role; `None` when they have it.
+    ///
+    /// # Errors
+    /// There is no such person, or they are erased or being erased.
+    pub fn change_role(&self, role: UserRole) -> Result<Option<UserEvent>, UserRejection> {
+        Ok((self.role()? != role).then_some(UserEvent::RoleChanged(RoleChanged { role })))
+    }
+
     /// The event that makes these settings hold; `None` when they hold already.
     ///
     /// # Errors
@@ -97,11 +119,7 @@ impl User {
     /// # Errors
     /// There is no such person, or they are erased or being erased: nothing new may be begun for them.
     pub fn check_active(&self) -> Result<(), UserRejection> {
-        match self {
-            Self::Unknown => Err(UserRejection::Unknown),
-            Self::Active { .. } => Ok(()),
-            Self::Erasing { .. } | Self::Erased => Err(UserRejection::Erased),
-        }
+        self.role().map(drop)
     }
 
     /// The event that begins the erasure of everything of theirs; `None` when it has begun before. `email`: the stream of
@@ -153,8 +171,14 @@ impl User {
     /// Takes an event of this stream in.
     pub fn evolve(&mut self, event: &UserEvent, meta: Meta) {
         match event {
-            UserEvent::UserRegistered(_) => {
-                *self = Self::Active { settings: SettingsChanged::default(), free_messages: VecDeque::new() };
+            UserEvent::UserRegistered(registered) => {
+                let (settings, free_messages) = (SettingsChanged::default(), VecDeque::new());
+                *self = Self::Active { role: registered.role, settings, free_messages };
+            }
+            UserEvent::RoleChanged(changed) => {
+                if let Self::Active { role, .. } = self {
+                    *role = changed.role;
+                }
             }
             UserEvent::SettingsChanged(new) => {
                 if let Self::Active { settings, .. } = self {
@@ -216,6 +240,32 @@ mod tests {
     }
 
     #[test]
+    fn a_role_is_given_once_and_can_be_taken_back() {
+        let mut user = registered();
+        assert_eq!((user.role(), user.change_role(UserRole::User)), (Ok(UserRole::User), Ok(None)));
+        for role in [UserRole::Auditor, UserRole::User] {
+            let event = user.change_role(role).unwrap().unwrap();
+            user.evolve(&event, meta(at(1)));
+            assert_eq!((user.role(), user.change_role(role)), (Ok(role), Ok(None)));
+        }
+        assert_eq!(User::default().change_role(UserRole::Admin), Err(UserRejection::Unknown));
+    }
+
+    #[test]
+    fn an_administrator_may_everything_and_the_others_what_is_theirs_and_a_users() {
+        for role in UserRole::ALL {
+            assert!(UserRole::Admin.includes(role) && role.includes(UserRole::User), "{role:?}");
+            let theirs = UserRole::ALL.into_iter().filter(|wanted| role.includes(*wanted)).count();
+            let expected = match role {
+                UserRole::User => 1,
+                UserRole::Auditor | UserRole::Analyst | UserRole::Service => 2,
+                UserRole::Admin => UserRole::ALL.len(),
+            };
+            assert_eq!(theirs, expected, "{role:?}");
+        }
+    }
+
+    #[test]
     fn settings_that_hold_already_are_no_event() {
         let dark = SettingsChanged { theme: Some(Theme::Dark), ..SettingsChanged::default() };
         let mut user = registered();
@@ -233,6 +283,7 @@ mod tests {
         let requested = user.request_erasure(Some(email)).unwrap().unwrap();
         user.evolve(&requested, meta(at(1)));
         assert_eq!(user.check_active(), Err(UserRejection::Erased));
+        assert_eq!(user.role(), Err(UserRejection::Erased));
         assert_eq!(user.change_settings(SettingsChanged::default()), Err(UserRejection::Erased));
         assert_eq!(user.request_erasure(None), Ok(None), "begun before");
         let erased = user.confirm_erasure().unwrap().unwrap();

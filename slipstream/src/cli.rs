@@ -106,7 +106,7 @@ pub(crate) enum ProjectionsCommand {
 /// What to do with people.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UsersCommand {
-    /// Make a person known by their e-mail address, and print their id. Who is known already keeps theirs.
+    /// Make a person known by their e-mail address, or give them a role, and print their id. Who is known already keeps theirs.
     Add(AddOptions),
     /// Open a session for a person, and print its token: for `Authorization: Bearer`.
     Session(SessionOptions),

@@ -1,7 +1,7 @@
 //! People and their settings.
 
-use slipstream_commands::{CommandError, update_settings};
-use slipstream_domain::event::SettingsChanged;
+use slipstream_commands::{CommandError, assign_role, request_erasure, role_of, update_settings};
+use slipstream_domain::event::{SettingsChanged, UserRole};
 use slipstream_domain::{Theme, UserId};
 use uuid::Uuid;
 
@@ -48,4 +48,28 @@ async fn nobody_has_no_settings() {
     let nobody = UserId::from_uuid(Uuid::from_u128(9));
     let changed = update_settings(&world.app, nobody, SettingsChanged::default()).await;
     assert!(matches!(changed, Err(CommandError::NotFound("user"))), "{changed:?}");
+}
+
+#[tokio::test]
+async fn a_role_holds_from_when_it_is_given_until_it_is_taken() {
+    let world = World::new().await;
+    let ann = world.user("ann@example.com").await;
+    assert_eq!(role_of(&world.app, ann).await.unwrap(), UserRole::User);
+    for role in [UserRole::Auditor, UserRole::Auditor, UserRole::User] {
+        assign_role(&world.app, ann, role).await.unwrap();
+        assert_eq!(role_of(&world.another().app, ann).await.unwrap(), role);
+    }
+    assert_eq!(world.events(ann.as_uuid()).await, ["UserRegistered", "RoleChanged", "RoleChanged"]);
+}
+
+#[tokio::test]
+async fn nobody_and_who_is_being_erased_have_no_role() {
+    let world = World::new().await;
+    let nobody = UserId::from_uuid(Uuid::from_u128(9));
+    assert!(matches!(role_of(&world.app, nobody).await, Err(CommandError::NotFound("user"))));
+    let ann = world.user("ann@example.com").await;
+    assign_role(&world.app, ann, UserRole::Admin).await.unwrap();
+    request_erasure(&world.app, ann).await.unwrap();
+    assert!(matches!(role_of(&world.app, ann).await, Err(CommandError::Erased)));
+    assert!(matches!(assign_role(&world.app, ann, UserRole::User).await, Err(CommandError::Erased)));
 }

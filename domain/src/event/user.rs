@@ -12,6 +12,8 @@ events! {
     UserEvent {
         /// A person is known from now on; in one append with the claim of the address.
         UserRegistered(UserRegistered) 1 sealed profile;
+        /// They may do something else from now on.
+        RoleChanged(RoleChanged) 1;
         /// The person's own settings, whole.
         SettingsChanged(SettingsChanged) 1;
         /// A message was answered on the operator's key; in one append with its `GenerationRequested`.
@@ -53,6 +55,29 @@ pub enum UserRole {
     Service,
 }
 
+impl UserRole {
+    /// All there are.
+    pub const ALL: [Self; 5] = [Self::User, Self::Auditor, Self::Analyst, Self::Admin, Self::Service];
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Auditor => "auditor",
+            Self::Analyst => "analyst",
+            Self::Admin => "admin",
+            Self::Service => "service",
+        }
+    }
+
+    /// Whether who has this role may do what is `wanted`'s: an administrator everything, everybody what a user may.
+    #[must_use]
+    pub fn includes(self, wanted: Self) -> bool {
+        self == wanted || self == Self::Admin || wanted == Self::User
+    }
+}
+
 /// A person is known from now on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserRegistered {
@@ -63,6 +88,13 @@ pub struct UserRegistered {
     /// Who.
     #[serde(skip)]
     pub profile: Sealed<UserProfile>,
+}
+
+/// A person may do something else from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleChanged {
+    /// What.
+    pub role: UserRole,
 }
 
 /// Who a person is.

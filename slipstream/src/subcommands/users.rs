@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use secrecy::ExposeSecret;
 use slipstream_commands::ports::Sessions;
-use slipstream_commands::{Attachments, Commands, find_user, register_user};
-use slipstream_domain::event::RegistrationVia;
+use slipstream_commands::{Attachments, Commands, assign_role, find_user, register_user};
+use slipstream_domain::event::{RegistrationVia, UserRole};
 use slipstream_domain::{EmailAddress, UserId};
 use slipstream_local::SystemClock;
 use slipstream_projections::ReadModels;
@@ -30,6 +31,10 @@ pub(crate) struct AddOptions {
     /// Their name.
     #[arg(long)]
     name: Option<String>,
+    /// What they may do beyond their own conversations: read any history (auditor), sign people in (service), query for
+    /// analysis (analyst), everything (admin), or nothing (user). Who is known already has this role from now on.
+    #[arg(long, value_parser = PossibleValuesParser::new(UserRole::ALL.map(UserRole::as_str)))]
+    role: Option<String>,
     #[command(flatten)]
     pub(crate) database: DatabaseOptions,
 }
@@ -78,6 +83,11 @@ pub(crate) async fn add(config: &Config, options: &AddOptions) -> anyhow::Result
     let email = address(&options.email)?;
     on(config, &options.database, async |_, app| {
         let user = register_user(&app, &email, RegistrationVia::Service, options.name.clone()).await?;
+        if let Some(role) =
+            UserRole::ALL.into_iter().find(|role| options.role.as_deref() == Some(role.as_str()))
+        {
+            assign_role(&app, user, role).await?;
+        }
         say(format_args!("{user}"))
     })
     .await

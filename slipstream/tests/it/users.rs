@@ -32,6 +32,30 @@ async fn a_person_is_added_once_and_signed_in_as_often_as_asked() {
     assert!(code == 0 && one.len() == 64 && one != two, "{one} {two}");
     assert_eq!(run(&database, &["users", "session", "nobody@example.com"]).await.0, 1);
     assert_eq!(run(&database, &["users", "add", "nobody"]).await.0, 2);
+    let (code, said) = run(&database, &["users", "add", "ann@example.com", "--role", "king"]).await;
+    assert!(code == 2 && said.contains("auditor"), "{said}");
+}
+
+#[tokio::test]
+async fn who_has_the_role_of_a_service_signs_people_in_and_others_do_not() {
+    let database = TestDatabase::create().await;
+    let service = Dev::spawn(on(&database, &["serve", "--listen", "127.0.0.1:0"])).await;
+    let (_, id) = run(&database, &["users", "add", "front@example.com"]).await;
+    let (_, token) = run(&database, &["users", "session", &id]).await;
+    let shown = format!("Bearer {token}");
+    let sign_in = async || {
+        let ann = json!({"email": "ann@example.com"});
+        service.request("POST", "/v1/sessions", &[("authorization", &shown)], &ann).await
+    };
+    let (status, refused) = sign_in().await;
+    assert_eq!((status, &refused["code"]), (403, &json!("forbidden")), "{refused}");
+    assert_eq!(refused["detail"], "only who has the role service may do this");
+    for (role, status) in [("service", 201), ("auditor", 403), ("admin", 201), ("user", 403)] {
+        let added = run(&database, &["users", "add", "front@example.com", "--role", role]).await;
+        assert_eq!(added, (0, id.clone()), "{role}");
+        assert_eq!(sign_in().await.0, status, "{role}");
+    }
+    assert!(service.interrupt().await.success());
 }
 
 #[tokio::test]
