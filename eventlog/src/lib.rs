@@ -48,8 +48,11 @@ pub use key_ring::{
 pub use lease::while_leased;
 pub use log::{EventLog, LogOptions};
 pub use meters::describe_metrics;
-pub use migrate::{Schema, migrate, schema};
-pub use projector::{Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, activate};
+pub use migrate::{Schema, migrate, migrations, schema};
+pub use projector::{
+    Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, VersionState, activate, hold_still, register,
+    unregister,
+};
 pub use read::{FeedError, Head, OpenStream, ReadError};
 pub use recorded::{DecodeFault, Envelope, EventType, Payload, Recorded, Unsealed};
 pub use upcast::{Upcast, Upcasters};

@@ -16,6 +16,11 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     MIGRATIONS.run(pool).await
 }
 
+/// The text of every migration this program has, in their order.
+pub fn migrations() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().map(|migration| migration.sql.as_str())
+}
+
 /// What a database's schema lacks, or has beyond what this program knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {

@@ -63,8 +63,8 @@ pub enum LeaseError {
 
 impl Lease {
     /// Takes the projector for `ttl` if it is free, its lease has ended, or `owner` has it already (a process
-    /// that restarts under its old name goes on at once). The first lease creates the projector at position
-    /// 0, in state [`ProjectorState::Building`]. Every lease has a new epoch.
+    /// that restarts under its old name goes on at once). Every lease has a new epoch. `None` as well for a
+    /// projector that is not [registered](register).
     ///
     /// # Errors
     /// The database does not answer.
@@ -75,11 +75,10 @@ impl Lease {
         ttl: Duration,
     ) -> Result<Option<Self>, sqlx::Error> {
         let row = sqlx::query!(
-            r#"INSERT INTO es.projector AS p (name, version, position, epoch, owner, lease_until, state)
-               VALUES ($1, $2, 0, 1, $3, clock_timestamp() + $4, 0)
-               ON CONFLICT (name, version) DO UPDATE
-               SET epoch = p.epoch + 1, owner = excluded.owner, lease_until = excluded.lease_until
-               WHERE p.owner IS NULL OR p.owner = excluded.owner OR p.lease_until < clock_timestamp()
+            r#"UPDATE es.projector
+               SET epoch = epoch + 1, owner = $3, lease_until = clock_timestamp() + $4
+               WHERE name = $1 AND version = $2
+                 AND (owner IS NULL OR owner = $3 OR lease_until < clock_timestamp())
                RETURNING epoch, position AS "position: Position""#,
             &*projector.name,
             projector.version,
@@ -153,8 +152,79 @@ pub(crate) fn interval(duration: Duration) -> PgInterval {
     PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
 }
 
+/// Makes a projector known, at position 0 and in state [`ProjectorState::Building`]; one that is known stays as it is.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn register(connection: &mut PgConnection, projector: &ProjectorId) -> Result<(), sqlx::Error> {
+    let registered = sqlx::query!(
+        "INSERT INTO es.projector (name, version, position, epoch, lease_until, state)
+         VALUES ($1, $2, 0, 0, clock_timestamp(), $3) ON CONFLICT DO NOTHING",
+        &*projector.name,
+        projector.version,
+        ProjectorState::Building as i16
+    );
+    registered.execute(connection).await?;
+    Ok(())
+}
+
+/// Forgets a projector and what it has parked, unless queries read it. Its owner finds itself fenced. False if it is
+/// read, or not known.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn unregister(transaction: &mut PgConnection, projector: &ProjectorId) -> Result<bool, sqlx::Error> {
+    let forgotten = sqlx::query_scalar!(
+        "WITH forgotten AS (
+             DELETE FROM es.projector WHERE name = $1 AND version = $2 AND state <> $3 RETURNING name, version
+         ), parked AS (
+             DELETE FROM es.parked AS k USING forgotten AS f WHERE k.projector = f.name AND k.version = f.version
+         )
+         SELECT version FROM forgotten",
+        &*projector.name,
+        projector.version,
+        ProjectorState::Active as i16
+    );
+    Ok(forgotten.fetch_optional(transaction).await?.is_some())
+}
+
+/// How far a version of a projection is, and what it is used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionState {
+    /// Which.
+    pub version: i32,
+    /// Its checkpoint.
+    pub position: Position,
+    /// What it is used for.
+    pub state: ProjectorState,
+}
+
+/// All versions of a projection, none of which moves until the caller's transaction ends: whoever compares two decides
+/// by that. `None` when one of them is being moved and that takes longer than a second; then the transaction is over.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn hold_still(
+    transaction: &mut PgConnection,
+    name: &str,
+) -> Result<Option<Vec<VersionState>>, sqlx::Error> {
+    sqlx::query!("SET LOCAL lock_timeout TO '1s'").execute(&mut *transaction).await?;
+    let versions = sqlx::query_as!(
+        VersionState,
+        r#"SELECT version, position AS "position: _", state AS "state: _"
+           FROM es.projector WHERE name = $1 ORDER BY version FOR UPDATE"#,
+        name
+    );
+    match versions.fetch_all(transaction).await {
+        Ok(versions) => Ok(Some(versions)),
+        // lock_not_available
+        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("55P03") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes one version of a projection the active one, within the caller's transaction; the one before is
-/// retired. False if no lease of that version was ever taken, and then nothing changes.
+/// retired. False if that version is not registered, and then nothing changes.
 ///
 /// # Errors
 /// The database does not answer.
@@ -189,7 +259,7 @@ pub struct ProjectorStatus {
 }
 
 impl EventLog {
-    /// All projectors that ever took a lease, by name and version.
+    /// All registered projectors, by name and version.
     ///
     /// # Errors
     /// The database does not answer.

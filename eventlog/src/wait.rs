@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::{CorrelationId, EventLog, HintTopic, Position, ProjectorId, ReadError};
+use crate::{CorrelationId, EventLog, HintTopic, Position, ProjectorId, ProjectorState, ReadError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -20,9 +20,17 @@ pub enum Waited {
     TimedOut,
 }
 
+/// What a look has found.
+struct Look {
+    /// The version that is read.
+    version: i32,
+    end: Option<Waited>,
+}
+
 impl EventLog {
-    /// Waits until a projector's checkpoint is at `position` or beyond and `correlation` is not parked. Looks
-    /// when the projector is heard of and after 5, 10, 20 … 100 ms. Cancel-safe.
+    /// Waits until the version of a projection that queries read has its checkpoint at `position` or beyond and
+    /// `correlation` is not parked there. Which version that is may change meanwhile; while none is read, it is that of
+    /// `projector`. Looks when the version is heard of and after 5, 10, 20 … 100 ms. Cancel-safe.
     ///
     /// # Errors
     /// The database does not answer.
@@ -34,20 +42,23 @@ impl EventLog {
         patience: Duration,
     ) -> Result<Waited, ReadError> {
         let deadline = Instant::now() + patience;
-        let topic = HintTopic::Projector(projector.clone());
         let mut pause = FIRST_PAUSE;
-        let mut heard = false;
+        let mut heard_of = None;
         loop {
-            if let Some(end) = self.look(projector, correlation, position).await? {
+            let Look { version, end } = self.look(projector, correlation, position).await?;
+            if let Some(end) = end {
                 return Ok(end);
             }
             let now = Instant::now();
             if now >= deadline {
                 return Ok(Waited::TimedOut);
             }
+            let topic = HintTopic::Projector(ProjectorId { name: projector.name.clone(), version });
             tokio::select! {
                 // Once only: what was heard stays heard.
-                () = self.signals().reached(&topic, position), if !heard => heard = true,
+                () = self.signals().reached(&topic, position), if heard_of != Some(version) => {
+                    heard_of = Some(version);
+                }
                 () = sleep_until(deadline.min(now + pause)) => pause = LONGEST_PAUSE.min(pause * 2),
             }
         }
@@ -58,22 +69,29 @@ impl EventLog {
         projector: &ProjectorId,
         correlation: CorrelationId,
         position: Position,
-    ) -> Result<Option<Waited>, ReadError> {
+    ) -> Result<Look, ReadError> {
         let row = sqlx::query!(
-            r#"SELECT EXISTS (SELECT FROM es.projector
-                              WHERE name = $1 AND version = $2 AND position >= $4) AS "reached!",
-                      EXISTS (SELECT FROM es.parked
-                              WHERE projector = $1 AND version = $2 AND correlation_id = $3) AS "parked!""#,
+            r#"WITH read AS (
+                   SELECT coalesce((SELECT version FROM es.projector WHERE name = $1 AND state = $5), $2) AS version
+               )
+               SELECT version AS "version!",
+                      EXISTS (SELECT FROM es.projector AS p
+                              WHERE p.name = $1 AND p.version = read.version AND p.position >= $4) AS "reached!",
+                      EXISTS (SELECT FROM es.parked AS k
+                              WHERE k.projector = $1 AND k.version = read.version AND k.correlation_id = $3) AS "parked!"
+               FROM read"#,
             &*projector.name,
             projector.version,
             correlation.as_uuid(),
-            position.get()
+            position.get(),
+            ProjectorState::Active as i16
         );
         let row = row.fetch_one(self.pool()).await?;
-        Ok(match (row.parked, row.reached) {
+        let end = match (row.parked, row.reached) {
             (true, _) => Some(Waited::Parked),
             (false, true) => Some(Waited::Reached),
             (false, false) => None,
-        })
+        };
+        Ok(Look { version: row.version, end })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! One read model a file, [`conversations`], [`transcript`], [`generations`], [`usage_daily`], [`attachments`]: its `apply`,
 //! its queries, its SQL.
-//! The [`Runner`] fills them, each event exactly once. [`follow`] reads the log as it grows without a checkpoint,
+//! The [`Runner`] fills them, each event exactly once; [`start_rebuild`] has one built anew beside the one that is read. [`follow`] reads the log as it grows without a checkpoint,
 //! [`wait_for`] reads your writes, [`generation_log`], [`conversation_log`], [`young_history`] and [`history_from_log`] tell a generation and a conversation's
 //! history from the log alone, and [`StreamState`] is the port of the fast tier. Writes nothing but read models:
 //! events are `commands`' alone.
@@ -21,11 +21,14 @@ mod meters;
 mod page;
 mod projection;
 mod read_models;
+mod rebuild;
 mod runner;
 mod sql;
 mod stream_state;
+mod tables;
 pub mod transcript;
 pub mod usage_daily;
+mod version;
 mod wait;
 
 pub use attachments::Attachments;
@@ -42,7 +45,8 @@ pub use meters::{describe_metrics, watch_lag};
 pub use page::{Cursor, MAX_PAGE, NotACursor, Page};
 pub use projection::{ApplyError, Known, Projection};
 pub use read_models::ReadModels;
-pub use runner::Runner;
+pub use rebuild::{Rebuild, RebuildError, drop_retired, start_rebuild};
+pub use runner::{READ_MODELS, ReadModel, Runner};
 pub use slipstream_eventlog::{EventLog, Position, Waited};
 pub use stream_state::{CloseKind, CompatCursor, Output, StreamKey, StreamState, StreamStateError};
 pub use transcript::Transcript;

@@ -1,10 +1,11 @@
 //! How queries reach the tables of a read model: those of its active version, whichever that is.
 
-use slipstream_eventlog::{EventLog, ProjectorId, ProjectorState, ReadError};
+use slipstream_eventlog::{EventLog, ProjectorId, ProjectorState};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 
 use crate::error::QueryError;
 use crate::projection::Projection;
+use crate::version::schema;
 
 /// The read models of one database, for queries. Cheap to clone.
 #[derive(Clone)]
@@ -25,7 +26,9 @@ impl ReadModels {
         &self.log
     }
 
-    /// A transaction for reading that sees the tables of the active version. Needs no end: dropping it is enough.
+    /// A transaction for reading that sees the tables of the version that was active when it began, even when another
+    /// one becomes so meanwhile. Needs no end: dropping it is enough. Statements that a connection has prepared are
+    /// planned anew by PostgreSQL when the `search_path` is another one.
     pub(crate) async fn read<P: Projection>(&self) -> Result<Transaction<'static, Postgres>, QueryError> {
         // One round trip: a query of several statements. Both values are constants of this program.
         let begin = format!(
@@ -40,25 +43,15 @@ impl ReadModels {
     }
 }
 
-/// A transaction that writes the tables of this program's own version.
-pub(crate) async fn write<P: Projection>(
+/// A transaction that writes the tables of a version.
+pub(crate) async fn write(
     pool: &PgPool,
+    projector: &ProjectorId,
 ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     // A process that is frozen in the middle of it must not keep its rows from the next owner for ever.
     let begin = format!(
-        "BEGIN; SET LOCAL search_path TO rm_{}_v{}; SET LOCAL idle_in_transaction_session_timeout TO '10s'",
-        P::NAME,
-        P::VERSION
+        "BEGIN; SET LOCAL search_path TO {}; SET LOCAL idle_in_transaction_session_timeout TO '10s'",
+        schema(projector)
     );
     pool.begin_with(AssertSqlSafe(begin)).await
-}
-
-/// The version that queries read.
-pub(crate) async fn active<P: Projection>(pool: &PgPool) -> Result<ProjectorId, ReadError> {
-    let active = sqlx::query_scalar!(
-        "SELECT version FROM es.projector WHERE name = $1 AND state = $2",
-        P::NAME,
-        ProjectorState::Active as i16
-    );
-    Ok(ProjectorId::new(P::NAME, active.fetch_optional(pool).await?.unwrap_or(P::VERSION)))
 }

@@ -6,7 +6,6 @@ use slipstream_domain::ConversationId;
 use slipstream_eventlog::{CorrelationId, EventLog, Position, ProjectorState, ReadError, Waited};
 
 use crate::projection::Projection;
-use crate::read_models;
 
 /// A read model that has not come to `position` yet, of all that are read or being filled; `None` when all have.
 ///
@@ -28,11 +27,8 @@ pub async fn wait_for<P: Projection>(
     timeout: Duration,
 ) -> Waited {
     let correlation = CorrelationId::from_uuid(conversation.as_uuid());
-    let waited = async {
-        let projector = read_models::active::<P>(log.pool()).await?;
-        log.wait_for(&projector, correlation, position, timeout).await
-    };
-    match tokio::time::timeout(timeout, waited).await {
+    let own = P::id();
+    match tokio::time::timeout(timeout, log.wait_for(&own, correlation, position, timeout)).await {
         Ok(Ok(waited)) => waited,
         Ok(Err(error)) => {
             tracing::warn!(projection = P::NAME, error = &error as &dyn std::error::Error, "a wait failed");

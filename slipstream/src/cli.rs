@@ -12,12 +12,16 @@ use crate::subcommands::doctor::DoctorOptions;
 use crate::subcommands::log_tail::TailOptions;
 use crate::subcommands::log_verify::VerifyOptions;
 use crate::subcommands::models::ModelsOptions;
+use crate::subcommands::projections_drop_old::DropOldOptions;
+use crate::subcommands::projections_rebuild::RebuildOptions;
 use crate::subcommands::projections_retry::RetryOptions;
 use crate::subcommands::projections_status::StatusOptions;
 use crate::subcommands::replay::ReplayOptions;
 use crate::subcommands::serve::ServeOptions;
 use crate::subcommands::users::{AddOptions, EraseOptions, SessionOptions};
-use crate::subcommands::{dev, doctor, keys_rotate, log_tail, projections_retry, replay, serve, users};
+use crate::subcommands::{
+    dev, doctor, keys_rotate, log_tail, projections_drop_old, projections_rebuild, projections_retry, replay, serve, users,
+};
 
 /// A self-hosted backend for multi-provider AI chat.
 ///
@@ -101,6 +105,12 @@ pub(crate) enum ProjectionsCommand {
     /// Ask for another try at what a read model has set aside.
     #[command(long_about = projections_retry::ABOUT)]
     Retry(RetryOptions),
+    /// Build read models anew from the log, while everything goes on.
+    #[command(long_about = projections_rebuild::ABOUT)]
+    Rebuild(RebuildOptions),
+    /// Remove the tables of read models that are read no longer.
+    #[command(long_about = projections_drop_old::ABOUT)]
+    DropOld(DropOldOptions),
 }
 
 /// What to do with people.
@@ -151,7 +161,7 @@ mod tests {
         assert!(help(&["replay"]).contains("milliseconds"), "{}", help(&["replay"]));
         assert!(help(&["doctor"]).contains("Changes nothing"));
         assert!(help(&["serve"]).contains("roles"));
-        for path in [&["dev"][..], &["log", "tail"], &["projections", "retry"]] {
+        for path in [&["dev"][..], &["log", "tail"], &["projections", "retry"], &["projections", "rebuild"]] {
             assert!(help(path).contains("Examples:"), "{path:?}");
         }
     }

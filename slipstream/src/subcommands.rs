@@ -8,6 +8,8 @@ pub(crate) mod log_tail;
 pub(crate) mod log_verify;
 mod migrate;
 pub(crate) mod models;
+pub(crate) mod projections_drop_old;
+pub(crate) mod projections_rebuild;
 pub(crate) mod projections_retry;
 pub(crate) mod projections_status;
 pub(crate) mod replay;
@@ -17,8 +19,19 @@ pub(crate) mod users;
 use std::path::Path;
 use std::process::ExitCode;
 
+use slipstream_projections::{READ_MODELS, ReadModel};
+
 use crate::cli::{Command, ConfigCommand, KeysCommand, LogCommand, ProjectionsCommand, UsersCommand};
-use crate::config::Config;
+use crate::config::{Config, did_you_mean};
+use crate::usage::Usage;
+
+/// The read model that is named on the command line.
+fn read_model(name: &str) -> anyhow::Result<&'static ReadModel> {
+    ReadModel::named(name).ok_or_else(|| {
+        let nearest = did_you_mean(name, READ_MODELS.iter().map(|model| model.name));
+        Usage(format!("there is no read model {name}{nearest}")).into()
+    })
+}
 
 impl Command {
     /// The data folder that is named on the command line.
@@ -32,6 +45,8 @@ impl Command {
             Self::Log(LogCommand::Tail(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Status(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Retry(options)) => &options.database,
+            Self::Projections(ProjectionsCommand::Rebuild(options)) => &options.database,
+            Self::Projections(ProjectionsCommand::DropOld(options)) => &options.database,
             Self::Users(UsersCommand::Add(options)) => &options.database,
             Self::Users(UsersCommand::Session(options)) => &options.database,
             Self::Users(UsersCommand::Erase(options)) => &options.database,
@@ -57,6 +72,12 @@ impl Command {
             }
             Self::Projections(ProjectionsCommand::Retry(options)) => {
                 projections_retry::run(&config, &options).await
+            }
+            Self::Projections(ProjectionsCommand::Rebuild(options)) => {
+                projections_rebuild::run(&config, &options).await
+            }
+            Self::Projections(ProjectionsCommand::DropOld(options)) => {
+                projections_drop_old::run(&config, &options).await
             }
             Self::Users(UsersCommand::Add(options)) => users::add(&config, &options).await,
             Self::Users(UsersCommand::Session(options)) => users::session(&config, &options).await,

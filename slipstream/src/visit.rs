@@ -131,7 +131,9 @@ async fn until<T>(work: impl Future<Output = T>, stop: &mut StopSignals) -> Opti
     }
 }
 
-async fn must_be_migrated(pool: &PgPool) -> anyhow::Result<()> {
+/// # Errors
+/// The schema of the database is not this program's.
+pub(crate) async fn must_be_migrated(pool: &PgPool) -> anyhow::Result<()> {
     let schema = slipstream_eventlog::schema(pool).await.context("the schema cannot be looked at")?;
     match schema.missing() {
         0 => Ok(()),

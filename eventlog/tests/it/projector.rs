@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use slipstream_eventlog::{
-    CorrelationId, Lease, LeaseError, Position, ProjectorId, ProjectorState, Waited, activate, parked,
+    CorrelationId, Lease, LeaseError, Position, ProjectorId, ProjectorState, VersionState, Waited, activate, hold_still,
+    parked, register, unregister,
 };
 use uuid::Uuid;
 
@@ -15,7 +16,12 @@ fn transcript(version: i32) -> ProjectorId {
     ProjectorId::new("transcript", version)
 }
 
+async fn known(world: &World, version: i32) {
+    register(&mut world.pool().acquire().await.unwrap(), &transcript(version)).await.unwrap();
+}
+
 async fn acquire(world: &World, owner: &str, ttl: Duration) -> Option<Lease> {
+    known(world, 1).await;
     Lease::acquire(world.pool(), &transcript(1), owner, ttl).await.unwrap()
 }
 
@@ -108,7 +114,7 @@ async fn events_are_applied_exactly_once_because_the_checkpoint_must_be_where_it
 async fn activating_a_version_retires_the_one_before() {
     let world = World::new().await;
     for version in [1, 2] {
-        Lease::acquire(world.pool(), &transcript(version), "a", LONG).await.unwrap();
+        known(&world, version).await;
     }
     let states = async || {
         let all = world.log.projectors().await.unwrap();
@@ -128,6 +134,70 @@ async fn activating_a_version_retires_the_one_before() {
     assert_eq!(states().await, [ProjectorState::Retired, ProjectorState::Active]);
     assert!(!activate(3).await);
     assert_eq!(states().await, [ProjectorState::Retired, ProjectorState::Active]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_holds_the_versions_still_compares_what_nobody_moves_and_need_not_wait_for_ever() {
+    let world = World::new().await;
+    let lease = acquire(&world, "a", LONG).await.unwrap();
+    advance(&world, &lease, 0, 4).await.unwrap();
+    let mut holding = world.pool().begin().await.unwrap();
+    let held = hold_still(&mut holding, "transcript").await.unwrap().unwrap();
+    let seen = |version: &VersionState| (version.version, version.position.get(), version.state);
+    assert_eq!(held.iter().map(seen).collect::<Vec<_>>(), [(1, 4, ProjectorState::Building)]);
+    let mut second = world.pool().begin().await.unwrap();
+    assert_eq!(hold_still(&mut second, "transcript").await.unwrap(), None, "the first one holds it");
+    drop(second);
+    let (moved, ()) = tokio::join!(advance(&world, &lease, 4, 5), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(position(&world).await, 4);
+        holding.rollback().await.unwrap();
+    });
+    moved.unwrap();
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_version_that_is_forgotten_fences_its_owner_and_one_that_is_read_is_not_forgotten() {
+    let world = World::new().await;
+    let lease = acquire(&world, "a", LONG).await.unwrap();
+    known(&world, 2).await;
+    let mut connection = world.pool().acquire().await.unwrap();
+    activate(&mut connection, &transcript(2)).await.unwrap();
+    let correlation = CorrelationId::from_uuid(Uuid::new_v4());
+    parked::park(&mut connection, &transcript(1), correlation, Position::new(9), "a").await.unwrap();
+
+    assert!(!unregister(&mut connection, &transcript(2)).await.unwrap(), "it is read");
+    assert!(unregister(&mut connection, &transcript(1)).await.unwrap());
+    assert!(!unregister(&mut connection, &transcript(1)).await.unwrap(), "it is not known any more");
+    assert!(parked::list(world.pool(), &transcript(1)).await.unwrap().is_empty());
+    assert!(matches!(advance(&world, &lease, 0, 3).await, Err(LeaseError::Fenced)));
+    assert_eq!(Lease::acquire(world.pool(), &transcript(1), "a", LONG).await.unwrap(), None);
+    drop(connection);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_wait_is_for_the_version_that_is_read_also_when_that_changes_meanwhile() {
+    let world = World::new().await;
+    let old = acquire(&world, "a", LONG).await.unwrap();
+    known(&world, 2).await;
+    let new = Lease::acquire(world.pool(), &transcript(2), "a", LONG).await.unwrap().unwrap();
+    let mut connection = world.pool().acquire().await.unwrap();
+    activate(&mut connection, &transcript(1)).await.unwrap();
+    let nothing = CorrelationId::from_uuid(Uuid::new_v4());
+    let wait =
+        async |patience| world.log.wait_for(&transcript(1), nothing, Position::new(5), patience).await.unwrap();
+    advance(&world, &new, 0, 5).await.unwrap();
+    assert_eq!(wait(Duration::from_millis(30)).await, Waited::TimedOut, "the new one is not read yet");
+    let (waited, ()) = tokio::join!(wait(LONG), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        activate(&mut connection, &transcript(2)).await.unwrap();
+    });
+    assert_eq!(waited, Waited::Reached);
+    drop(old);
+    drop(connection);
     world.end().await;
 }
 

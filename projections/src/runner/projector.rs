@@ -8,14 +8,14 @@ use std::time::Duration;
 use slipstream_domain::Event;
 use slipstream_domain::event::ConversationEvent;
 use slipstream_eventlog::{
-    CorrelationId, EventLog, FeedError, Lease, Position, ProjectorState, Recorded, Unsealed, Wakes, activate,
-    parked,
+    CorrelationId, EventLog, FeedError, Lease, Position, Recorded, Unsealed, Wakes, parked,
 };
 use sqlx::{Acquire, Postgres, Transaction};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::cut_over::{CutOver, cut_over};
 use super::{LEASE, Stopped};
 use crate::followed::{Followed, Unreadable, decode};
 use crate::meters;
@@ -43,6 +43,13 @@ pub(super) struct Projector<P> {
     projection: PhantomData<P>,
 }
 
+/// Events of the log that follow each other.
+struct Page {
+    events: Vec<Recorded>,
+    /// There were no more when it was read.
+    at_head: bool,
+}
+
 /// What a projection takes of some recorded events.
 struct Taken {
     events: Vec<Followed>,
@@ -61,7 +68,7 @@ impl<P: Projection> Projector<P> {
 
     /// Until `drain`; the page in hand is finished.
     pub(super) async fn run(mut self, drain: &CancellationToken) -> Result<(), Stopped> {
-        let mut caught_up = false;
+        let mut unread = true;
         self.retry_parked().await?;
         while !drain.is_cancelled() {
             if self.tended.elapsed() >= TEND {
@@ -70,18 +77,19 @@ impl<P: Projection> Projector<P> {
                 self.tended = Instant::now();
             }
             let began = Instant::now();
-            let page = next_page(&self.log, self.position).await?;
-            if let Some(last) = page.last() {
+            let Page { events, at_head } = next_page(&self.log, self.position).await?;
+            if let Some(last) = events.last() {
                 let to = last.position;
-                self.apply(&page, self.position, to, None).await?;
-                self.moved(to, page.len());
-                drain.run_until_cancelled(sleep_until(began + BETWEEN_COMMITS)).await;
-            } else {
-                if !caught_up {
-                    self.activate_if_new().await?;
-                    caught_up = true;
-                }
+                self.apply(&events, self.position, to, None).await?;
+                self.moved(to, events.len());
+            }
+            if unread && at_head {
+                unread = cut_over(&self.log, &self.lease.projector).await? == CutOver::NotYet;
+            }
+            if events.is_empty() && !unread {
                 drain.run_until_cancelled(self.wakes.changed()).await;
+            } else {
+                drain.run_until_cancelled(sleep_until(began + BETWEEN_COMMITS)).await;
             }
         }
         Ok(())
@@ -109,7 +117,7 @@ impl<P: Projection> Projector<P> {
             // What cannot be read is missing then, and missed by the event that needs it.
             needs => self.log.read_streams(needs, after).await?.iter().flat_map(decode).collect(),
         };
-        let mut tx = read_models::write::<P>(self.log.pool()).await?;
+        let mut tx = read_models::write(self.log.pool(), &self.lease.projector).await?;
         // First of all: from here on a stale owner waits for our commit, and then finds itself fenced.
         self.lease.advance(&mut tx, self.position, to).await?;
         if let Some(correlation) = unpark {
@@ -194,26 +202,6 @@ impl<P: Projection> Projector<P> {
         }
         Ok(())
     }
-
-    /// A version that is being built takes over when it has caught up, unless a newer one is read already. One that was
-    /// retired stays so.
-    async fn activate_if_new(&self) -> Result<(), Stopped> {
-        let mine = &self.lease.projector;
-        let versions = self.log.projectors().await?;
-        let mut versions = versions.iter().filter(|status| status.projector.name == mine.name);
-        let waits = versions
-            .clone()
-            .any(|status| status.projector == *mine && status.state == ProjectorState::Building);
-        let newer = versions
-            .any(|status| status.projector.version > mine.version && status.state == ProjectorState::Active);
-        if waits && !newer {
-            let mut tx = self.log.pool().begin().await?;
-            activate(&mut tx, mine).await?;
-            tx.commit().await?;
-            tracing::info!(projection = P::NAME, version = mine.version, "a projection is read from now on");
-        }
-        Ok(())
-    }
 }
 
 fn deletes(followed: &Followed) -> bool {
@@ -221,19 +209,19 @@ fn deletes(followed: &Followed) -> bool {
 }
 
 /// The next events after `after`, contiguous; none at the head. Bounded in number and in bytes.
-async fn next_page(log: &EventLog, after: Position) -> Result<Vec<Recorded>, FeedError> {
-    let mut page = log.feed(after, PIECE).await?;
-    let (mut last, mut bytes) = (page.len(), page.iter().map(size).sum::<usize>());
+async fn next_page(log: &EventLog, after: Position) -> Result<Page, FeedError> {
+    let mut events = log.feed(after, PIECE).await?;
+    let (mut last, mut bytes) = (events.len(), events.iter().map(size).sum::<usize>());
     // A piece that is not full ends at the head or before a gap.
-    while last == PIECE && page.len() < PAGE && bytes < PAGE_BYTES {
-        let position = page.last().map_or(after, |event| event.position);
+    while last == PIECE && events.len() < PAGE && bytes < PAGE_BYTES {
+        let position = events.last().map_or(after, |event| event.position);
         // What stops the feed here stops the next page at its start, after this one was applied.
         let Ok(piece) = log.feed(position, PIECE).await else { break };
         last = piece.len();
         bytes += piece.iter().map(size).sum::<usize>();
-        page.extend(piece);
+        events.extend(piece);
     }
-    Ok(page)
+    Ok(Page { events, at_head: last < PIECE })
 }
 
 /// Bytes of an event's payload.

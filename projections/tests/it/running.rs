@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use slipstream_commands::{Place, upcasters};
 use slipstream_eventlog::ProjectorState;
-use slipstream_projections::{Conversations, Generations, Runner, Transcript, Waited, transcript};
+use slipstream_projections::{Conversations, Generations, READ_MODELS, Transcript, Waited, transcript};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::time::Instant;
 
@@ -39,7 +39,7 @@ async fn owners(world: &World) -> Vec<Option<String>> {
 
 async fn until_all_are_owned(world: &World) {
     let begin = Instant::now();
-    while owners(world).await.iter().flatten().count() < Runner::READ_MODELS {
+    while owners(world).await.iter().flatten().count() < READ_MODELS.len() {
         assert!(begin.elapsed() < PATIENCE, "nobody runs them all");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -75,7 +75,7 @@ async fn a_runner_that_is_stopped_hands_on_at_once() {
     let one = world.exchange(user, world.new_chat(), "one", &["uno"]).await.posted.conversation_id;
     world.settled(one).await;
     first.stop().await;
-    assert_eq!(owners(&world).await, [const { None }; Runner::READ_MODELS]);
+    assert_eq!(owners(&world).await, [const { None }; READ_MODELS.len()]);
     let begin = Instant::now();
     let second = world.run();
     world.exchange(user, Place::In(one), "two", &["due"]).await;

@@ -33,6 +33,9 @@ Examples:
   slipstream projections status
   slipstream projections status --json | jq '.projections[] | {name, lag}'";
 
+/// The word for what was read once and is no longer.
+pub(crate) const RETIRED: &str = "retired";
+
 /// All read models.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
@@ -46,8 +49,8 @@ pub(crate) struct Status {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Projection {
     pub(crate) name: String,
-    version: i32,
-    state: &'static str,
+    pub(crate) version: i32,
+    pub(crate) state: &'static str,
     position: i64,
     /// Events of the log it has not passed.
     pub(crate) lag: i64,
@@ -120,7 +123,7 @@ fn projection(
         state: match status.state {
             ProjectorState::Building => "building",
             ProjectorState::Active => "active",
-            ProjectorState::Retired => "retired",
+            ProjectorState::Retired => RETIRED,
         },
         position: status.position.get(),
         lag: head - status.position.get(),

@@ -3,7 +3,7 @@
 use slipstream_eventlog::{EventLog, Schema};
 
 use super::Finding;
-use crate::subcommands::projections_status::{Projection, status};
+use crate::subcommands::projections_status::{Projection, RETIRED, status};
 use crate::visit::Visit;
 
 /// Batches at the end of the log that are verified: some hundred milliseconds of work.
@@ -60,7 +60,11 @@ async fn newest(log: &EventLog) -> anyhow::Result<Finding> {
 
 fn read_model(projection: &Projection) -> Finding {
     const CHECK: &str = "read model";
-    let Projection { name, lag, owner, parked, .. } = projection;
+    let Projection { name, version, state, lag, owner, parked, .. } = projection;
+    if *state == RETIRED {
+        let found = format!("{name} v{version} is read no longer");
+        return Finding::warn(CHECK, found, "remove it with `slipstream projections drop-old`");
+    }
     if !parked.is_empty() {
         let found = format!("{name} has parked {}", parked.len());
         let advice =
