@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use slipstream_domain::GenerationId;
+use slipstream_domain::{GenerationId, Timestamp};
 use slipstream_eventlog::Position;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,9 @@ use crate::{CommandError, Commands};
 /// How long nothing may have been recorded of an open generation before its job is published again, and how often that is
 /// looked at (`04-streaming-and-resume`, "Owner and lease").
 const SILENT: Duration = Duration::from_secs(30);
+/// A job that is published again and again and not done is published ever less often: after 30 s, 60 s and so on up to 8
+/// minutes. One that waits behind others in the queue is there already.
+const MOST_DOUBLINGS: u32 = 4;
 /// Events read at a time.
 const PAGE: usize = 1000;
 /// The pause after something did not answer.
@@ -26,8 +29,13 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct Dispatcher {
     app: Commands,
     queue: Arc<dyn JobQueue>,
-    /// How often each open generation was published.
-    published: HashMap<GenerationId, u32>,
+    published: HashMap<GenerationId, Published>,
+}
+
+/// An open generation's job.
+struct Published {
+    times: u32,
+    last: Timestamp,
 }
 
 impl Dispatcher {
@@ -86,7 +94,9 @@ impl Dispatcher {
         self.published.retain(|id, _| still.contains(id));
         for generation in open {
             let patience = if generation.version == FIRST { at_least } else { SILENT };
-            if now.since(generation.last_at) >= patience {
+            let published = self.published.get(&generation.id);
+            let is_due = published.is_none_or(|published| now.since(published.last) >= published.patience());
+            if is_due && now.since(generation.last_at) >= patience {
                 self.publish(generation.id).await?;
             }
         }
@@ -94,10 +104,27 @@ impl Dispatcher {
     }
 
     async fn publish(&mut self, generation: GenerationId) -> Result<(), CommandError> {
-        let attempts = self.published.entry(generation).or_insert(0);
-        let job = Job { generation, attempt: *attempts };
-        self.queue.publish(job).await?;
-        *attempts += 1;
+        let attempt = self.published.get(&generation).map_or(0, |published| published.times);
+        self.queue.publish(Job { generation, attempt }).await?;
+        self.published.insert(generation, Published { times: attempt + 1, last: self.app.now() });
         Ok(())
+    }
+}
+
+impl Published {
+    /// How long it is left alone.
+    fn patience(&self) -> Duration {
+        SILENT * 2u32.pow((self.times - 1).min(MOST_DOUBLINGS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_not_done_is_published_ever_less_often_up_to_every_eight_minutes() {
+        let patience = |times| Published { times, last: Timestamp::from_micros(0) }.patience().as_secs();
+        assert_eq!([1, 2, 3, 4, 5, 6, 1000].map(patience), [30, 60, 120, 240, 480, 480, 480]);
     }
 }

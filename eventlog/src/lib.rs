@@ -50,8 +50,8 @@ pub use log::{EventLog, LogOptions};
 pub use meters::describe_metrics;
 pub use migrate::{Schema, migrate, migrations, schema};
 pub use projector::{
-    Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, VersionState, activate, hold_still, register,
-    unregister,
+    Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, VersionState, activate, hold_still,
+    register, unregister,
 };
 pub use read::{FeedError, Head, OpenStream, ReadError};
 pub use recorded::{DecodeFault, Envelope, EventType, Payload, Recorded, Unsealed};

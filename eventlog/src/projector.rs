@@ -173,7 +173,10 @@ pub async fn register(connection: &mut PgConnection, projector: &ProjectorId) ->
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn unregister(transaction: &mut PgConnection, projector: &ProjectorId) -> Result<bool, sqlx::Error> {
+pub async fn unregister(
+    transaction: &mut PgConnection,
+    projector: &ProjectorId,
+) -> Result<bool, sqlx::Error> {
     let forgotten = sqlx::query_scalar!(
         "WITH forgotten AS (
              DELETE FROM es.projector WHERE name = $1 AND version = $2 AND state <> $3 RETURNING name, version
@@ -218,7 +221,9 @@ pub async fn hold_still(
     match versions.fetch_all(transaction).await {
         Ok(versions) => Ok(Some(versions)),
         // lock_not_available
-        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("55P03") => Ok(None),
+        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("55P03") => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

@@ -77,9 +77,8 @@ pub async fn start_rebuild(log: &EventLog, model: &ReadModel) -> Result<Rebuild,
 /// See [`RebuildError`]; what was removed before stays removed.
 pub async fn drop_retired(log: &EventLog, model: &ReadModel) -> Result<Vec<ProjectorId>, RebuildError> {
     let versions = log.projectors().await.map_err(database)?.into_iter();
-    let retired = versions.filter(|status| {
-        *status.projector.name == *model.name && status.state == ProjectorState::Retired
-    });
+    let retired = versions
+        .filter(|status| *status.projector.name == *model.name && status.state == ProjectorState::Retired);
     let mut dropped = Vec::new();
     for projector in retired.map(|status| status.projector) {
         until_unread(log.pool(), &projector).await?;
@@ -99,7 +98,9 @@ pub async fn drop_retired(log: &EventLog, model: &ReadModel) -> Result<Vec<Proje
 fn database(error: slipstream_eventlog::ReadError) -> RebuildError {
     match error {
         slipstream_eventlog::ReadError::Database(error) => RebuildError::Database(error),
-        slipstream_eventlog::ReadError::KeyRing(error) => RebuildError::Database(sqlx::Error::protocol(error)),
+        slipstream_eventlog::ReadError::KeyRing(error) => {
+            RebuildError::Database(sqlx::Error::protocol(error))
+        }
     }
 }
 

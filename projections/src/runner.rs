@@ -57,7 +57,11 @@ type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl ReadModel {
     const fn of<P: Projection>() -> Self {
-        Self { name: P::NAME, version: P::VERSION, run: |log, id, owner, stop| Box::pin(run::<P>(log, id, owner, stop)) }
+        Self {
+            name: P::NAME,
+            version: P::VERSION,
+            run: |log, id, owner, stop| Box::pin(run::<P>(log, id, owner, stop)),
+        }
     }
 
     /// The one with this name.
@@ -206,7 +210,12 @@ async fn run<P: Projection>(log: EventLog, version: ProjectorId, owner: String, 
             }
             Err(error @ Stopped::Unavailable(_)) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(projection = P::NAME, version = version.version, error, "a projection tries again");
+                tracing::warn!(
+                    projection = P::NAME,
+                    version = version.version,
+                    error,
+                    "a projection tries again"
+                );
                 RETRY
             }
         };

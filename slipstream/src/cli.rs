@@ -20,7 +20,8 @@ use crate::subcommands::replay::ReplayOptions;
 use crate::subcommands::serve::ServeOptions;
 use crate::subcommands::users::{AddOptions, EraseOptions, SessionOptions};
 use crate::subcommands::{
-    dev, doctor, keys_rotate, log_tail, projections_drop_old, projections_rebuild, projections_retry, replay, serve, users,
+    dev, doctor, keys_rotate, log_tail, projections_drop_old, projections_rebuild, projections_retry, replay,
+    serve, users,
 };
 
 /// A self-hosted backend for multi-provider AI chat.

@@ -8,7 +8,7 @@ use slipstream_domain::event::{
     AnsweredBy, HistoryCut, ProviderFault, Terminal, TerminalContent, ThinkingSignature,
 };
 use slipstream_domain::{Citation, Cost, Ending, ErrorClass, FinishReason, Seq, TerminalStatus, TokenUsage};
-use slipstream_providers::{ProviderError, sum_usage};
+use slipstream_providers::ProviderError;
 use tokio::time::Instant;
 
 /// Sources kept of one answer.
@@ -166,14 +166,14 @@ impl Answer {
 
     /// Takes what `attempts` attempts took: the vendor's last count, and the `estimate` of the last attempt when it was cut
     /// before anything of it was counted.
-    pub(crate) fn take_usage(&mut self, attempts: u32, estimate: Option<TokenUsage>) -> Option<TokenUsage> {
-        match (self.usage.take(), estimate) {
-            (Some((attempt, earlier)), Some(estimate)) if attempt < attempts => {
-                Some(sum_usage(earlier, estimate))
-            }
-            (Some((_, counted)), _) => Some(counted),
-            (None, estimate) => estimate,
-        }
+    pub(crate) fn take_usage(
+        &mut self,
+        attempts: u32,
+        estimate: Option<TokenUsage>,
+    ) -> impl Iterator<Item = TokenUsage> + use<> {
+        let counted = self.usage.take();
+        let uncounted = counted.is_none_or(|(attempt, _)| attempt < attempts);
+        counted.map(|(_, usage)| usage).into_iter().chain(estimate.filter(|_| uncounted))
     }
 
     /// Whether nothing of an answer has come yet.
@@ -317,11 +317,12 @@ mod tests {
         let usage = |attempts, estimate| {
             let mut answer = Answer::new(Instant::now());
             answer.counted(counted, 1);
-            answer.take_usage(attempts, estimate).map(|usage| (usage.total, usage.source))
+            answer.take_usage(attempts, estimate).map(|usage| (usage.total, usage.source)).collect::<Vec<_>>()
         };
-        assert_eq!(usage(1, Some(estimate)), Some((15, UsageSource::Provider)));
-        assert_eq!(usage(2, Some(estimate)), Some((28, UsageSource::Estimated)));
-        assert_eq!(usage(2, None), Some((15, UsageSource::Provider)), "the last one said nothing");
+        let (first, last) = ((15, UsageSource::Provider), (13, UsageSource::Estimated));
+        assert_eq!(usage(1, Some(estimate)), [first]);
+        assert_eq!(usage(2, Some(estimate)), [first, last]);
+        assert_eq!(usage(2, None), [first], "the last one said nothing");
     }
 
     #[test]

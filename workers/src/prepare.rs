@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use slipstream_commands::{CommandError, Position};
-use slipstream_domain::event::{ConversationEvent, GenerationRequested, HistoryCut};
+use slipstream_domain::event::{AnsweredBy, ConversationEvent, GenerationRequested, HistoryCut};
 use slipstream_domain::{
     ErrorClass, GenerationKind, KeySource, MessageId, ModelId, ProviderId, Request, RequestMetadata,
 };
@@ -64,6 +64,13 @@ impl Worker {
     /// Whether the simulated provider answers in place of the one that was asked, because nobody has a key for it.
     pub(crate) fn stands_in(&self, asked: &GenerationRequested) -> bool {
         asked.key_source == KeySource::None && self.needs_key(&asked.provider)
+    }
+
+    /// The model that answers then.
+    pub(crate) fn stand_in(&self) -> Option<AnsweredBy> {
+        let provider = ProviderId::simulated();
+        let model = self.catalogue.default_model(&provider)?.id.clone();
+        Some(AnsweredBy { provider, model })
     }
 
     fn needs_key(&self, provider: &ProviderId) -> bool {

@@ -68,13 +68,7 @@ impl Worker {
     async fn reply(&self, own: Box<Ownership>) -> Result<(), Stopped> {
         let request = own.request().clone();
         let mut hints = Hints::listen(self, &own).await;
-        let prepared = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(self.interrupted(Stopped::HandBack)?),
-            // A hint that may have been missed is made good by the first look at the log.
-            Hint::Cancel = hints.next() => Err(End::Cancelled),
-            prepared = self.prepare(&request, own.requested_at()) => Ok(prepared),
-        };
+        let prepared = self.unless_stopped(&mut hints, self.prepare(&request, own.requested_at())).await?;
         let mut reply = Reply::new(self, own, request, Instant::now());
         let (end, asked) = match prepared {
             Err(end) => (end, None),
@@ -89,6 +83,21 @@ impl Worker {
         self.end(reply, end, asked).await
     }
 
+    /// What is being prepared, unless the reply ends before.
+    async fn unless_stopped<T>(
+        &self,
+        hints: &mut Hints,
+        preparing: impl Future<Output = T>,
+    ) -> Result<Result<T, End>, Stopped> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => self.interrupted(Stopped::HandBack).map(Err),
+            // A hint that may have been missed is made good by the next look at the log.
+            Hint::Cancel = hints.next() => Ok(Err(End::Cancelled)),
+            prepared = preparing => Ok(Ok(prepared)),
+        }
+    }
+
     /// The end of a first call; or, when it failed before anything came and another model may do better, that of the call
     /// that the other model answers.
     async fn or_fallback(
@@ -101,8 +110,12 @@ impl Worker {
             End::Failed(fault) if fault.transient && reply.answer.is_blank() => {}
             End::Failed(_) | End::Finished(_) | End::Cancelled | End::Interrupted => return Ok((end, asked)),
         }
-        let next = self.fallback(&reply.request, reply.requested_at).await;
-        let Some(next) = next else { return Ok((end, asked)) };
+        let preparing = self.fallback(&reply.request, reply.requested_at);
+        let next = match self.unless_stopped(hints, preparing).await? {
+            Ok(Some(next)) => next,
+            Ok(None) => return Ok((end, asked)),
+            Err(stopped) => return Ok((stopped, asked)),
+        };
         let model = &next.question.model;
         tracing::warn!(provider = %model.provider, model = %model.id, "another model answers");
         meters::fell_back();
@@ -119,6 +132,9 @@ impl Worker {
         hints: &mut Hints,
     ) -> Result<(End, Asked), Stopped> {
         let paid = prepared.is_paid();
+        if !paid {
+            reply.answered_by = self.stand_in();
+        }
         reply.untitled = self.untitled(&reply.request, reply.id, &prepared);
         let Prepared { provider, question, history_cut, input_tokens } = prepared;
         let model = Arc::clone(&question.model);
@@ -156,7 +172,9 @@ impl Worker {
         reply.outlet.rest(reply.answer.thinking_ms(now)).await?;
         if let Some(asked) = &asked {
             let shown = reply.outlet.hot.shown();
-            let estimate = (!shown.is_empty()).then(|| estimated(asked.input_tokens, shown));
+            // A vendor has read the question before it says a word.
+            let is_cut = matches!(end, End::Cancelled | End::Interrupted) && reply.attempts.made() > 0;
+            let estimate = (is_cut || !shown.is_empty()).then(|| estimated(asked.input_tokens, shown));
             reply.charge(asked, estimate, &self.catalogue);
         }
         let Reply { answer, outlet, bill, answered_by, .. } = reply;
@@ -218,9 +236,10 @@ impl Reply {
     /// Puts a call that is over on the bill; `estimate` is what its last attempt took, if nobody has counted it.
     fn charge(&mut self, asked: &Asked, estimate: Option<TokenUsage>, catalogue: &Catalogue) {
         let attempts = self.attempts.made();
-        let usage = self.answer.take_usage(attempts, estimate);
-        let cost = usage.filter(|_| asked.paid).and_then(|usage| cost(&usage, &asked.model, catalogue));
-        self.bill.add(attempts, usage, cost);
+        self.bill.attempts += attempts;
+        for usage in self.answer.take_usage(attempts, estimate) {
+            self.bill.add(usage, asked.paid.then(|| cost(&usage, &asked.model, catalogue)).flatten());
+        }
     }
 
     /// Takes deltas until the answer ends, the user wants it to stop, or somebody else must go on with it.

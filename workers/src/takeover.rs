@@ -153,7 +153,8 @@ impl Worker {
         let usage =
             if produced { Some(estimated(self.input_tokens(&own).await, &told.outputs)) } else { None };
         let asked = &own.request().asked;
-        let model = self.catalogue.model(&asked.provider, &asked.model).filter(|_| !self.stands_in(asked));
+        let stands_in = self.stands_in(asked);
+        let model = self.catalogue.model(&asked.provider, &asked.model).filter(|_| !stands_in);
         let cost = usage.as_ref().zip(model).and_then(|(usage, model)| cost(usage, model, &self.catalogue));
         let content = TerminalContent {
             provider_error: fault.as_ref().map(|fault| fault.message.clone()),
@@ -168,7 +169,7 @@ impl Worker {
             first_token_ms: None,
             thinking_ms: told.outputs.last().and_then(|output| output.thinking_ms),
             history_cut: None,
-            answered_by: None,
+            answered_by: stands_in.then(|| self.stand_in()).flatten(),
             error: fault.map(|fault| ProviderFault { class: fault.class }),
             content: content.into(),
         };

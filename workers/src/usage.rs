@@ -14,10 +14,8 @@ pub(crate) struct Bill {
 }
 
 impl Bill {
-    /// What one of them took.
-    pub(crate) fn add(&mut self, attempts: u32, usage: Option<TokenUsage>, cost: Option<Cost>) {
-        self.attempts += attempts;
-        let Some(usage) = usage else { return };
+    /// What one of them took, at its own price: a model may cost more for a long question than for two short ones.
+    pub(crate) fn add(&mut self, usage: TokenUsage, cost: Option<Cost>) {
         (self.usage, self.cost) = match self.usage {
             None => (Some(usage), cost),
             Some(before) => {
@@ -56,19 +54,16 @@ mod tests {
 
     #[test]
     fn a_cost_is_stated_only_when_all_of_it_is_known() {
-        let usage = Some(estimated(10, &[]));
         let cost = |micro_usd| Some(Cost { micro_usd, catalogue_version: "1".into() });
-        let bill = |parts: &[(Option<TokenUsage>, Option<Cost>)]| {
+        let bill = |costs: &[Option<Cost>]| {
             let mut bill = Bill::default();
-            for (usage, cost) in parts {
-                bill.add(1, *usage, cost.clone());
-            }
-            (bill.attempts, bill.usage.map(|usage| usage.total), bill.cost.map(|cost| cost.micro_usd))
+            costs.iter().for_each(|cost| bill.add(estimated(10, &[]), cost.clone()));
+            (bill.usage.map(|usage| usage.total), bill.cost.map(|cost| cost.micro_usd))
         };
-        assert_eq!(bill(&[(None, None), (usage, cost(3))]), (2, Some(10), Some(3)));
-        assert_eq!(bill(&[(usage, cost(2)), (usage, cost(3))]), (2, Some(20), Some(5)));
-        assert_eq!(bill(&[(usage, None), (usage, cost(3))]), (2, Some(20), None));
-        assert_eq!(bill(&[(usage, cost(2)), (None, None)]), (2, Some(10), Some(2)));
+        assert_eq!(bill(&[cost(3)]), (Some(10), Some(3)));
+        assert_eq!(bill(&[cost(2), cost(3)]), (Some(20), Some(5)));
+        assert_eq!(bill(&[None, cost(3)]), (Some(20), None));
+        assert_eq!(bill(&[]), (None, None));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use slipstream_eventlog::{
-    CorrelationId, Lease, LeaseError, Position, ProjectorId, ProjectorState, VersionState, Waited, activate, hold_still,
-    parked, register, unregister,
+    CorrelationId, Lease, LeaseError, Position, ProjectorId, ProjectorState, VersionState, Waited, activate,
+    hold_still, parked, register, unregister,
 };
 use uuid::Uuid;
 
@@ -187,8 +187,9 @@ async fn a_wait_is_for_the_version_that_is_read_also_when_that_changes_meanwhile
     let mut connection = world.pool().acquire().await.unwrap();
     activate(&mut connection, &transcript(1)).await.unwrap();
     let nothing = CorrelationId::from_uuid(Uuid::new_v4());
-    let wait =
-        async |patience| world.log.wait_for(&transcript(1), nothing, Position::new(5), patience).await.unwrap();
+    let wait = async |patience| {
+        world.log.wait_for(&transcript(1), nothing, Position::new(5), patience).await.unwrap()
+    };
     advance(&world, &new, 0, 5).await.unwrap();
     assert_eq!(wait(Duration::from_millis(30)).await, Waited::TimedOut, "the new one is not read yet");
     let (waited, ()) = tokio::join!(wait(LONG), async {

@@ -60,6 +60,7 @@ pub(super) fn ordered_end(facts: &Facts, told: &GenerationLog, version: i64) -> 
         finish_reason: terminal.finish_reason.clone(),
         token_usage: terminal.usage,
         cost: terminal.cost.clone(),
+        answered_by: terminal.answered_by.clone(),
         citations: content.map(|content| content.citations.clone()).unwrap_or_default(),
         version,
         digest: content.map(|content| content.digest.clone()),

@@ -31,7 +31,7 @@ impl Missing {
         match run.part {
             Part::Text => self.text.push_str(&run.text),
             Part::Thinking => self.thinking.push_str(&run.text),
-            // Images are not served yet; nothing makes them.
+            // A picture is a file of the message, not a part of its text.
             Part::Image => {}
         }
         self.thinking_ms = thinking_ms.or(self.thinking_ms);

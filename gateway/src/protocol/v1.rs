@@ -2,7 +2,7 @@
 //! events.
 
 use serde::{Deserialize, Serialize};
-use slipstream_domain::event::WithdrawReason;
+use slipstream_domain::event::{AnsweredBy, WithdrawReason};
 use slipstream_domain::{
     Citation, ConversationId, Cost, Epoch, FinishReason, GenerationId, MessageId, ModelId, Params, Part,
     ProviderId, Rating, Seq, TerminalStatus, TitleSource, TokenUsage, UserId,
@@ -52,6 +52,9 @@ pub struct EndOfReply {
     /// What they cost; absent when a price is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// Who answered, when it was not the model that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<AnsweredBy>,
     /// Sources the model named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<Citation>,

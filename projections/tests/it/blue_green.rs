@@ -71,13 +71,17 @@ async fn with_everything_gone_but_the_log_a_rebuild_makes_every_table_the_same_b
     let (world, running) = World::new().await;
     let user = world.user("anna").await;
     for round in 0..5 {
-        let posted = world.exchange(user, world.new_chat(), &format!("{round} ä"), &["a", "ö", ""]).await.posted;
+        let posted =
+            world.exchange(user, world.new_chat(), &format!("{round} ä"), &["a", "ö", ""]).await.posted;
         world.exchange(user, Place::In(posted.conversation_id), "more", &["b"]).await;
         world.say(user, Place::In(posted.conversation_id), "unanswered").await;
     }
     until_read(&world, &first_of_all()).await;
     let before = checksums(&world, ProjectorState::Active).await;
-    assert!(before.len() > READ_MODELS.len() && before.iter().any(|(_, sum)| !sum.ends_with(" of 0")), "{before:?}");
+    assert!(
+        before.len() > READ_MODELS.len() && before.iter().any(|(_, sum)| !sum.ends_with(" of 0")),
+        "{before:?}"
+    );
     world
         .sql(
             "DO $$ DECLARE name text; BEGIN

@@ -123,14 +123,18 @@ async fn summarise(log: &EventLog, rebuilds: &[Rebuild], took: Duration) -> anyh
     let (mut events, mut parked) = (0, 0);
     for status in built(&all, rebuilds) {
         let ProjectorStatus { projector, position, .. } = status;
-        output.line(format_args!("{} v{} is read, with everything up to position {position}", projector.name, projector.version))?;
+        output.line(format_args!(
+            "{} v{} is read, with everything up to position {position}",
+            projector.name, projector.version
+        ))?;
         events += position.get().unsigned_abs();
         parked += status.parked;
     }
     let rate = u128::from(events) * 1000 / took.as_millis().max(1);
     output.line(format_args!("{events} events in {:.1} s ({rate} events/s)", took.as_secs_f64()))?;
     if parked > 0 {
-        output.line(format_args!("{parked} conversations are parked: see `slipstream projections status`"))?;
+        output
+            .line(format_args!("{parked} conversations are parked: see `slipstream projections status`"))?;
     }
     output.line("the old tables are kept until `slipstream projections drop-old`")?;
     output.flush()?;

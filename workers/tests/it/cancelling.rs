@@ -44,6 +44,21 @@ async fn a_wish_to_stop_is_honoured_within_100_ms_and_what_was_said_is_kept() {
 }
 
 #[tokio::test]
+async fn a_reply_stopped_before_its_first_word_has_cost_its_question() {
+    let world = World::new([vec![Line::Hold, stop()]]).await;
+    world.worker();
+    let posted = world.hello().await;
+    while world.provider.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    cancel_generation(&world.app, world.user, posted.generation_id).await.unwrap();
+    let ended = world.ended(posted.generation_id).await;
+    let usage = ended.terminal.usage.unwrap();
+    assert_eq!((usage.source, usage.input, usage.output), (UsageSource::Estimated, 2, 0));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_wish_whose_hint_is_lost_is_found_in_the_log_though_the_provider_is_silent() {
     let world = World::new([silent()]).await;
     world.bus.lose_hints();

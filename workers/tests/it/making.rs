@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use slipstream_commands::Place;
 use slipstream_commands::ports::{BusEvent, LiveMessage};
 use slipstream_domain::{
-    Citation, ErrorClass, FinishReason, Part, Role, Run, Seq, TerminalStatus, TokenUsage, UsageSource,
+    Citation, ErrorClass, FinishReason, Part, ProviderId, Role, Run, Seq, TerminalStatus, TokenUsage,
+    UsageSource,
 };
 use slipstream_projections::transcript::{self, MessageStatus};
 use slipstream_projections::{StreamKey, StreamState, Transcript, Waited, wait_for};
@@ -208,6 +209,7 @@ async fn a_provider_without_a_key_is_answered_by_the_simulated_one_which_says_so
     assert_eq!(ended.status, TerminalStatus::Completed);
     assert!(ended.text.starts_with("No key for Anthropic"), "{}", ended.text);
     assert_eq!(ended.terminal.cost, None, "nobody is paid");
+    assert_eq!(ended.terminal.answered_by.unwrap().provider, ProviderId::simulated());
     world.close().await;
 }
 

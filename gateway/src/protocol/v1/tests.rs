@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use slipstream_domain::UsageSource;
+use slipstream_domain::{ModelId, ProviderId, UsageSource};
 
 use super::*;
 use crate::protocol::{ChatChunk, ChatError, ChatHead, ChatResponse, ServerFrame};
@@ -62,6 +62,10 @@ fn end(status: TerminalStatus) -> EndOfReply {
         finish_reason: Some(FinishReason::Stop),
         token_usage: Some(usage),
         cost: Some(Cost { micro_usd: 12, catalogue_version: "2026-01".into() }),
+        answered_by: Some(AnsweredBy {
+            provider: ProviderId::parse("grok").unwrap(),
+            model: ModelId::parse("grok-4").unwrap(),
+        }),
         citations: vec![Citation { url: "https://example.com".into(), title: None }],
         version: 7,
         digest: Some("ab".into()),
@@ -138,7 +142,8 @@ fn ends_say_how_what_it_cost_and_what_proves_the_text() {
             "conversationId": id(1), "userId": id(9), "provider": "openai", "usage": 7, "done": true,
             "generationId": id(2), "messageId": id(3), "epoch": 2, "finalSeq": 5, "finishReason": "stop",
             "tokenUsage": {"input": 3, "cachedInput": 1, "output": 4, "reasoning": 0, "total": 7, "source": "estimated"},
-            "cost": {"microUsd": 12, "catalogueVersion": "2026-01"}, "citations": [{"url": "https://example.com"}],
+            "cost": {"microUsd": 12, "catalogueVersion": "2026-01"},
+            "answeredBy": {"provider": "grok", "model": "grok-4"}, "citations": [{"url": "https://example.com"}],
             "version": 7, "digest": "ab",
         });
         whole.as_object_mut().unwrap().extend(golden.as_object().unwrap().clone());
