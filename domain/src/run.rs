@@ -1,13 +1,14 @@
 //! Runs: consecutive deltas of one part of a reply, with the byte end of each, so that a reader can be served from any
 //! sequence number. The same value goes over the bus, into the stream state and into the log.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AttachmentId;
 use crate::values::Seq;
 
 /// A part of a reply. Offsets count within one part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// What the model answers.
@@ -22,7 +23,7 @@ pub enum Part {
 ///
 /// Invariants, checked by [`Run::check`] at every boundary: `ends` is not empty, does not fall, its last entry is the
 /// length of `text`, and each entry is a character boundary of `text`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
     /// The first delta's number.

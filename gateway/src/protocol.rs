@@ -12,6 +12,7 @@ mod fields;
 mod picture_request;
 mod redo;
 mod server;
+pub mod shapes;
 mod subscribe;
 mod v1;
 
@@ -29,6 +30,7 @@ pub use server::{
     AssetError, AssetHead, ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, PictureError,
     PictureMade, PictureProgress, ServerFrame,
 };
+pub use shapes::frame_schemas;
 pub use subscribe::{Standing, Subscribe};
 pub use v1::{
     Ack, ConnectionEstablished, EndOfReply, LeafChosen, Limits, MessagePosted, MessageQueued, MessageRated,

@@ -1,12 +1,13 @@
 //! What can be read: read models in PostgreSQL, built from the log and rebuilt from it at any time.
 //!
 //! One read model a file, [`conversations`], [`transcript`], [`generations`], [`usage_daily`], [`attachments`]: its `apply`,
-//! its queries, its SQL.
+//! its queries, its SQL. [`analytics`] shows all of them to analysts, without what was said.
 //! The [`Runner`] fills them, each event exactly once; [`start_rebuild`] has one built anew beside the one that is read. [`follow`] reads the log as it grows without a checkpoint,
 //! [`wait_for`] reads your writes, [`generation_log`], [`conversation_log`], [`young_history`] and [`history_from_log`] tell a generation and a conversation's
 //! history from the log alone, and [`StreamState`] is the port of the fast tier. Writes nothing but read models:
 //! events are `commands`' alone.
 
+pub mod analytics;
 pub mod attachments;
 mod conversation_log;
 pub mod conversations;

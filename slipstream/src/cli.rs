@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::database::DatabaseOptions;
+use crate::subcommands::analytics_describe::DescribeOptions;
 use crate::subcommands::config_show::ShowOptions;
 use crate::subcommands::dev::DevOptions;
 use crate::subcommands::doctor::DoctorOptions;
+use crate::subcommands::export::ExportOptions;
 use crate::subcommands::log_tail::TailOptions;
 use crate::subcommands::log_verify::VerifyOptions;
 use crate::subcommands::models::ModelsOptions;
@@ -17,11 +19,12 @@ use crate::subcommands::projections_rebuild::RebuildOptions;
 use crate::subcommands::projections_retry::RetryOptions;
 use crate::subcommands::projections_status::StatusOptions;
 use crate::subcommands::replay::ReplayOptions;
+use crate::subcommands::schema::SchemaOptions;
 use crate::subcommands::serve::ServeOptions;
 use crate::subcommands::users::{AddOptions, EraseOptions, SessionOptions};
 use crate::subcommands::{
-    dev, doctor, keys_rotate, log_tail, projections_drop_old, projections_rebuild, projections_retry, replay,
-    serve, users,
+    analytics_describe, dev, doctor, export, keys_rotate, log_tail, projections_drop_old, projections_rebuild, projections_retry, replay,
+    schema, serve, users,
 };
 
 /// A self-hosted backend for multi-provider AI chat.
@@ -72,6 +75,12 @@ pub(crate) enum Command {
     /// Look after the read models.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
+    /// Look at what analysts can read.
+    #[command(subcommand)]
+    Analytics(AnalyticsCommand),
+    /// Write what analysts read to a file: Parquet, CSV or JSON lines.
+    #[command(long_about = export::ABOUT)]
+    Export(ExportOptions),
     /// People, by hand.
     #[command(subcommand)]
     Users(UsersCommand),
@@ -83,6 +92,9 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// List the models that can be asked: what they can do, their limits and prices, and which providers have a key.
     Models(ModelsOptions),
+    /// Write the schemas of everything this program speaks and stores, as files.
+    #[command(long_about = schema::ABOUT)]
+    Schema(SchemaOptions),
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -112,6 +124,14 @@ pub(crate) enum ProjectionsCommand {
     /// Remove the tables of read models that are read no longer.
     #[command(long_about = projections_drop_old::ABOUT)]
     DropOld(DropOldOptions),
+}
+
+/// What to do with the views of analysts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnalyticsCommand {
+    /// Describe the views and their columns.
+    #[command(long_about = analytics_describe::ABOUT)]
+    Describe(DescribeOptions),
 }
 
 /// What to do with people.

@@ -1,8 +1,10 @@
 //! The subcommands, one file each. A new one: its file, a line here, a variant in [`Command`].
 
+pub(crate) mod analytics_describe;
 pub(crate) mod config_show;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod keys_rotate;
 pub(crate) mod log_tail;
 pub(crate) mod log_verify;
@@ -13,6 +15,7 @@ pub(crate) mod projections_rebuild;
 pub(crate) mod projections_retry;
 pub(crate) mod projections_status;
 pub(crate) mod replay;
+pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod users;
 
@@ -21,7 +24,7 @@ use std::process::ExitCode;
 
 use slipstream_projections::{READ_MODELS, ReadModel};
 
-use crate::cli::{Command, ConfigCommand, KeysCommand, LogCommand, ProjectionsCommand, UsersCommand};
+use crate::cli::{AnalyticsCommand, Command, ConfigCommand, KeysCommand, LogCommand, ProjectionsCommand, UsersCommand};
 use crate::config::{Config, did_you_mean};
 use crate::usage::Usage;
 
@@ -47,12 +50,15 @@ impl Command {
             Self::Projections(ProjectionsCommand::Retry(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Rebuild(options)) => &options.database,
             Self::Projections(ProjectionsCommand::DropOld(options)) => &options.database,
+            Self::Analytics(AnalyticsCommand::Describe(options)) => &options.database,
+            Self::Export(options) => &options.database,
             Self::Users(UsersCommand::Add(options)) => &options.database,
             Self::Users(UsersCommand::Session(options)) => &options.database,
             Self::Users(UsersCommand::Erase(options)) => &options.database,
             Self::Doctor(options) => &options.database,
             Self::Models(options) => &options.database,
             Self::Config(ConfigCommand::Show(options)) => &options.database,
+            Self::Schema(_) => return None,
         };
         database.data_dir.as_deref()
     }
@@ -79,12 +85,17 @@ impl Command {
             Self::Projections(ProjectionsCommand::DropOld(options)) => {
                 projections_drop_old::run(&config, &options).await
             }
+            Self::Analytics(AnalyticsCommand::Describe(options)) => {
+                analytics_describe::run(&config, &options).await
+            }
+            Self::Export(options) => export::run(&config, &options).await,
             Self::Users(UsersCommand::Add(options)) => users::add(&config, &options).await,
             Self::Users(UsersCommand::Session(options)) => users::session(&config, &options).await,
             Self::Users(UsersCommand::Erase(options)) => users::erase(&config, &options).await,
             Self::Keys(KeysCommand::Rotate(database)) => keys_rotate::run(&config, &database).await,
             Self::Doctor(options) => doctor::run(&config, &options).await,
             Self::Models(options) => models::run(&config, &options),
+            Self::Schema(options) => schema::run(&options),
             Self::Config(ConfigCommand::Show(options)) => config_show::run(&config, &options),
         }
     }

@@ -1,5 +1,6 @@
 //! Events of an attachment's stream: one file, from its announcement to its end.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::codec::events;
@@ -28,7 +29,7 @@ events! {
 }
 
 /// Somebody wants to store a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AttachmentRequested {
     /// Where its client was; no promise that it is there, or theirs.
@@ -55,7 +56,7 @@ pub struct AttachmentRequested {
 }
 
 /// The personal half of a file's announcement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AttachmentContent {
     /// What it is called.
@@ -68,11 +69,11 @@ pub struct AttachmentContent {
 }
 
 /// Its bytes are on their way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UploadStarted {}
 
 /// It is stored and has been checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AttachmentReady {
     /// The version that was checked; absent when the store keeps none.
@@ -102,7 +103,7 @@ pub struct AttachmentReady {
 }
 
 /// The personal half of what was found in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadyContent {
     /// The beginning of its text.
@@ -111,7 +112,7 @@ pub struct ReadyContent {
 }
 
 /// Why a file will never be ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailReason {
     /// There are more or fewer bytes than was said.
@@ -133,14 +134,14 @@ pub enum FailReason {
 }
 
 /// It will never be ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttachmentFailed {
     /// Why.
     pub reason: FailReason,
 }
 
 /// It belongs to a message now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AttachmentLinked {
     /// Which message.
@@ -150,9 +151,9 @@ pub struct AttachmentLinked {
 }
 
 /// It is gone for its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttachmentDeleted {}
 
 /// Its bytes are gone for everybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttachmentPurged {}

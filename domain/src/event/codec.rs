@@ -86,6 +86,12 @@ macro_rules! events {
         impl $enum {
             pub(super) const SCHEMAS: &'static [(&'static str, u16)] = &[ $( (stringify!($name), $version) ),+ ];
 
+            pub(super) fn schemas() -> Vec<$crate::event::schema::EventSchema> {
+                vec![ $( $crate::event::schema::EventSchema::of::<$body>(
+                    stringify!($name), $version, events!(@half $body $($field)?),
+                ) ),+ ]
+            }
+
             pub(super) fn encode(&self) -> Result<$crate::event::codec::Encoded, $crate::event::codec::EncodeError> {
                 Ok(match self {
                     $( Self::$name(event) => $crate::event::codec::Encoded {
@@ -111,6 +117,10 @@ macro_rules! events {
             }
         }
 
+    };
+    (@half $body:ident) => { None };
+    (@half $body:ident $field:ident) => {
+        Some(|generator| $crate::event::schema::sealed_half(generator, |event: &$body| &event.$field))
     };
     (@seal $event:ident $name:ident) => { None };
     (@seal $event:ident $name:ident $field:ident) => {

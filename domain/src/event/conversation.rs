@@ -1,5 +1,6 @@
 //! Events of a conversation's stream.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::codec::events;
@@ -42,11 +43,11 @@ events! {
 }
 
 /// The conversation exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationStarted {}
 
 /// The user said something.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserMessagePosted {
     /// The message.
@@ -65,7 +66,7 @@ pub struct UserMessagePosted {
 }
 
 /// What a user said, and from where.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageContent {
     /// The prompt.
     pub text: Prompt,
@@ -75,7 +76,7 @@ pub struct MessageContent {
 }
 
 /// A reply is being made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplyRequested {
     /// The attempt that makes it.
@@ -87,7 +88,7 @@ pub struct ReplyRequested {
 }
 
 /// The user said something while a reply was being made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserMessageQueued {
     /// The message.
@@ -123,7 +124,7 @@ pub struct UserMessageQueued {
 }
 
 /// What a waiting message says, and under which instructions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueuedContent {
     /// The message.
@@ -135,7 +136,7 @@ pub struct QueuedContent {
 }
 
 /// Another reply to a message was wanted while one was being made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplyQueued {
     /// The reply's message.
@@ -162,7 +163,7 @@ pub struct ReplyQueued {
 }
 
 /// Why a waiting message was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WithdrawReason {
     /// The user cancelled it.
@@ -176,7 +177,7 @@ pub enum WithdrawReason {
 }
 
 /// What waited will not be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueuedMessageWithdrawn {
     /// The message; the reply's for a reply that was to be made again.
@@ -186,7 +187,7 @@ pub struct QueuedMessageWithdrawn {
 }
 
 /// The reply has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplyRecorded {
     /// The reply's message.
@@ -203,7 +204,7 @@ pub struct ReplyRecorded {
 }
 
 /// The conversation is shown at this message now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LeafChosen {
     /// The message.
@@ -211,7 +212,7 @@ pub struct LeafChosen {
 }
 
 /// The user thinks this of a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageRated {
     /// The reply.
@@ -221,7 +222,7 @@ pub struct MessageRated {
 }
 
 /// The conversation has this title now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TitleSet {
     /// Where it came from.
@@ -238,14 +239,14 @@ pub struct TitleSet {
 }
 
 /// A title.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TitleContent {
     /// The title.
     pub title: Title,
 }
 
 /// What holds for the conversation's requests from now on, whole: absent means unset.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationSettingsChanged {
     /// The parameters.
     #[serde(flatten)]
@@ -256,5 +257,5 @@ pub struct ConversationSettingsChanged {
 }
 
 /// The conversation is gone for its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationDeleted {}

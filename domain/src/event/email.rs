@@ -1,5 +1,6 @@
 //! Events of an e-mail address's stream: one address is one person.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::codec::events;
@@ -16,7 +17,7 @@ events! {
 }
 
 /// A person has the address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EmailClaimed {
     /// Who.
@@ -24,5 +25,5 @@ pub struct EmailClaimed {
 }
 
 /// Nobody has the address any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EmailReleased {}

@@ -1,5 +1,6 @@
 //! Events of a generation's stream: one attempt at a reply.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -37,7 +38,7 @@ events! {
 }
 
 /// Somebody asks for a reply.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GenerationRequested {
     /// Where.
@@ -63,7 +64,7 @@ pub struct GenerationRequested {
 }
 
 /// What a request said itself of its parameters and instructions; the rest came from the conversation's settings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnWords {
     /// The parameters.
@@ -86,7 +87,7 @@ impl GenerationRequested {
 }
 
 /// The instructions of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestContent {
     /// Standing instructions.
@@ -95,7 +96,7 @@ pub struct RequestContent {
 }
 
 /// What did not fit into the model's context.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryCut {
     /// How many of the oldest turns were left out.
@@ -103,7 +104,7 @@ pub struct HistoryCut {
 }
 
 /// A worker has taken it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GenerationStarted {
     /// Always the first.
@@ -113,7 +114,7 @@ pub struct GenerationStarted {
 }
 
 /// Another worker has taken it, or its worker has let it go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GenerationTakenOver {
     /// One more than the last owner's.
@@ -125,7 +126,7 @@ pub struct GenerationTakenOver {
 }
 
 /// Output was produced.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChunksRecorded {
     /// The owner's epoch.
@@ -148,13 +149,13 @@ pub struct ChunksRecorded {
 }
 
 /// The sealed half of [`ChunksRecorded`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Texts {
     texts: Vec<String>,
 }
 
 /// The shape of one run within [`ChunksRecorded`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedPart {
     /// Which part.
@@ -223,14 +224,14 @@ impl ChunksRecorded {
 }
 
 /// The user wants it to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelRequested {
     /// Who asks.
     pub by: UserId,
 }
 
 /// How a generation ended: the same shape for every status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Terminal {
     /// The last delta's number; 0 when there was none.
@@ -267,7 +268,7 @@ pub struct Terminal {
 }
 
 /// A model that answered for another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AnsweredBy {
     /// Who runs it.
     pub provider: ProviderId,
@@ -276,14 +277,14 @@ pub struct AnsweredBy {
 }
 
 /// The class of a failure, as far as it may stand in the clear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderFault {
     /// The class.
     pub class: ErrorClass,
 }
 
 /// What of an end is personal.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TerminalContent {
     /// SHA-256 of the whole text part, in hex.
@@ -308,7 +309,7 @@ impl TerminalContent {
 }
 
 /// A vendor's proof of a stretch of thinking.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ThinkingSignature {
     /// The delta it came after.
     pub seq: Seq,

@@ -1,5 +1,6 @@
 //! Events of a person's stream.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::codec::events;
@@ -30,7 +31,7 @@ events! {
 }
 
 /// How a person came to be known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RegistrationVia {
     /// By the development server's `?email=`.
@@ -40,7 +41,7 @@ pub enum RegistrationVia {
 }
 
 /// What a person may do beyond their own conversations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserRole {
     /// Nothing.
@@ -79,7 +80,7 @@ impl UserRole {
 }
 
 /// A person is known from now on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UserRegistered {
     /// What they may do.
     pub role: UserRole,
@@ -98,7 +99,7 @@ pub struct RoleChanged {
 }
 
 /// Who a person is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct UserProfile {
     pub email: String,
@@ -109,7 +110,7 @@ pub struct UserProfile {
 }
 
 /// The settings that hold from now on; absent means unset.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct SettingsChanged {
@@ -122,7 +123,7 @@ pub struct SettingsChanged {
 }
 
 /// A message was answered on the operator's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FreeMessageUsed {
     /// The attempt that it paid for.
@@ -130,7 +131,7 @@ pub struct FreeMessageUsed {
 }
 
 /// A person has a key of their own of a provider. The key itself is in the vault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderKeyStored {
     /// Of which provider.
@@ -146,7 +147,7 @@ pub struct ProviderKeyStored {
 }
 
 /// A person has a key no longer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderKeyRemoved {
     /// Of which provider.
@@ -156,7 +157,7 @@ pub struct ProviderKeyRemoved {
 }
 
 /// Everything of a person is to be erased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserErasureRequested {
     /// The stream of their address, which can no longer be told from their profile when it is to be released.
@@ -165,5 +166,5 @@ pub struct UserErasureRequested {
 }
 
 /// A person is erased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserErased {}

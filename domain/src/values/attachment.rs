@@ -1,11 +1,12 @@
 //! What is said of a file: where it came from, what it is called, how its client groups it, what is seen in it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{TextError, clean_text};
 
 /// Where a file came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Origin {
     /// Chosen by the user.
@@ -41,7 +42,7 @@ impl Origin {
 }
 
 /// How far a file has come. On the wire there are more names, which other systems use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AttachmentStatus {
     /// Announced.
@@ -76,7 +77,7 @@ impl AttachmentStatus {
 macro_rules! client_name {
     ($(#[$doc:meta])* $name:ident $field:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -110,7 +111,7 @@ client_name!(
 );
 
 /// What a file is called, without folders.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct FileName(String);
 
@@ -152,7 +153,7 @@ impl FileName {
 }
 
 /// What is seen in a picture's own header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageDetails {
     /// Pixels across, as stored: `orientation` is not applied.

@@ -1,12 +1,13 @@
 //! Where a file's bytes are: a bucket and a key in it. Says nothing of which store has the bucket.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TextError;
 
 /// A bucket's name and a key in it. Both are safe as folders of a file system: no part is empty, `.` or `..`, or begins
 /// with a dot; no backslash, no control character.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct BlobKey {
     bucket: String,
     key: String,

@@ -1,12 +1,13 @@
 //! Names out of the model catalogue. Whether a name is known is the catalogue's matter; here it is only well formed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TextError;
 
 /// The id of a provider on the wire: `openai`, `gemini`, `grok`, `anthropic`, `meta`, `vercel`, `simulated`, or the name
 /// of a compatible endpoint. Lower-case letters, digits, `.`, `_`, `-`; at most 32 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct ProviderId(String);
 
@@ -39,7 +40,7 @@ impl ProviderId {
 }
 
 /// A vendor's name of a model: visible ASCII, at most 128 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct ModelId(String);
 

@@ -1,11 +1,12 @@
 //! What kind of file something is, as HTTP names it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TextError;
 
 /// A media type without parameters, in lower case: `image/png`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct MediaType(String);
 

@@ -1,5 +1,6 @@
 //! Numbers with a meaning and a range.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A number outside its range.
@@ -13,7 +14,7 @@ pub struct NumberError {
 }
 
 /// How often a generation has been taken by a worker: 1 for the first owner. A write of a lower epoch is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Epoch(pub u32);
 
@@ -29,7 +30,9 @@ impl Epoch {
 }
 
 /// The number of a delta within its generation, gapless from 1. 0 stands for "before the first".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
@@ -57,7 +60,7 @@ impl std::fmt::Display for Seq {
 }
 
 /// Sampling temperature, 0 to 2 (the widest range among the vendors; an adapter narrows it where its vendor demands).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Temperature(f64);
 
@@ -77,7 +80,7 @@ impl Temperature {
 }
 
 /// Nucleus sampling mass, 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct TopP(f64);
 
@@ -97,7 +100,7 @@ impl TopP {
 }
 
 /// The most tokens a reply may have; the model's own limit still applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct MaxTokens(u32);
 
@@ -120,7 +123,7 @@ impl MaxTokens {
 }
 
 /// What a request may set of a model's parameters. Absent means the vendor's default.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Params {
     /// Sampling temperature.
@@ -159,7 +162,7 @@ impl Params {
 }
 
 /// A picture's size in pixels; a vendor makes its nearest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PictureSize {
     width: u32,
     height: u32,

@@ -1,11 +1,12 @@
 //! How a generation is paid for, and how it ends.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::KeyId;
 
 /// How a generation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TerminalStatus {
     /// The provider finished.
@@ -32,7 +33,7 @@ impl TerminalStatus {
 }
 
 /// Why the model stopped, in the vendor's meaning. Only `Stop` is a full success.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
 pub enum FinishReason {
     /// The answer is whole.
@@ -88,7 +89,7 @@ impl From<FinishReason> for String {
 }
 
 /// What went wrong at a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// The key is wrong or missing.
@@ -133,7 +134,7 @@ impl ErrorClass {
 }
 
 /// Who counted the tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UsageSource {
     /// The vendor's own numbers.
@@ -143,7 +144,7 @@ pub enum UsageSource {
 }
 
 /// Tokens of a generation. `cached_input` is part of `input`, `reasoning` part of `output`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are the fields of the wire protocol")]
 pub struct TokenUsage {
@@ -156,7 +157,7 @@ pub struct TokenUsage {
 }
 
 /// What a generation cost, in millionths of a US dollar, by the prices of one version of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
     /// Millionths of a US dollar.
@@ -166,7 +167,7 @@ pub struct Cost {
 }
 
 /// A source the model names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Citation {
     /// Where it is.
     pub url: String,
@@ -176,7 +177,7 @@ pub struct Citation {
 }
 
 /// Whose key pays; decided when the generation is requested and never changed by a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum KeySource {
     /// The user's own key.
@@ -193,7 +194,7 @@ pub enum KeySource {
 }
 
 /// What is generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GenerationKind {
     /// A reply in a chat.
@@ -212,7 +213,7 @@ impl GenerationKind {
 }
 
 /// Who wrote a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// A person.
@@ -222,7 +223,7 @@ pub enum Role {
 }
 
 /// What a user thinks of a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rating {
     /// Nothing, or nothing any more.
@@ -247,7 +248,7 @@ impl Rating {
 }
 
 /// Where a title came from. A later one replaces an earlier one, but nothing replaces the user's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TitleSource {
     /// The prompt's first words.
@@ -259,7 +260,7 @@ pub enum TitleSource {
 }
 
 /// How the web client looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Theme {

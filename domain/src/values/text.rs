@@ -1,5 +1,6 @@
 //! Text a user wrote. U+0000 becomes U+FFFD here, because PostgreSQL's text and jsonb cannot hold it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Text that cannot be taken.
@@ -49,7 +50,7 @@ fn bounded(what: &'static str, text: String, max: usize) -> Result<String, TextE
 }
 
 /// What a user asks. Kept as written, but for U+0000.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Prompt(String);
 
@@ -71,7 +72,7 @@ impl Prompt {
 }
 
 /// Standing instructions for the model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SystemPrompt(String);
 
@@ -93,7 +94,7 @@ impl SystemPrompt {
 }
 
 /// A conversation's title.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Title(String);
 
@@ -140,7 +141,7 @@ impl Title {
 }
 
 /// An e-mail address, normalised: no white space around it, lower case.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct EmailAddress(String);
 
@@ -164,7 +165,7 @@ impl EmailAddress {
 }
 
 /// Where a request came from, as its client says. Kept sealed with the message.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are the fields of the wire protocol")]
 pub struct RequestMetadata {

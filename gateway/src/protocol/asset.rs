@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipstream_domain::{AttachmentId, AttachmentStatus, Origin};
 
 use super::server::AssetHead;
 
 /// How a file is uploaded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct UploadInstructions {
@@ -28,7 +29,7 @@ pub struct UploadInstructions {
 }
 
 /// A file that is stored and has been checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct ReadyAsset {
@@ -52,7 +53,7 @@ pub struct ReadyAsset {
 }
 
 /// What else is known of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct AssetMetadata {
@@ -65,7 +66,7 @@ pub struct AssetMetadata {
 }
 
 /// The size of a picture, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct Dimensions {
     pub width: u32,
@@ -73,7 +74,7 @@ pub struct Dimensions {
 }
 
 /// How far an upload is, as its client says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct UploadProgress {
@@ -87,7 +88,7 @@ pub struct UploadProgress {
 }
 
 /// An upload has been given up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct UploadAborted {
@@ -98,7 +99,7 @@ pub struct UploadAborted {
 }
 
 /// How far the files of a batch are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct BatchUpload {
@@ -111,7 +112,7 @@ pub struct BatchUpload {
 }
 
 /// A file of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct BatchFile {

@@ -1,10 +1,11 @@
 //! What can be wrong with a frame, and the codes that clients are told.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipstream_domain::values::{NumberError, TextError};
 
 /// The stable code of an `error` frame and of an HTTP problem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// The frame or the query is malformed; the message names the field and what would be right.

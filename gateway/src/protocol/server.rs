@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipstream_domain::{AttachmentId, ConversationId, GenerationId, MessageId, UserId};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use super::v1::{
 };
 
 /// A frame to a client.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub enum ServerFrame {
@@ -92,7 +93,7 @@ pub enum ServerFrame {
 }
 
 /// What every chat frame says of its reply. A refused request has no more than the client gave.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct ChatHead {
@@ -110,7 +111,7 @@ pub struct ChatHead {
 }
 
 /// A piece of a reply: of its text, or of the thinking before it, never both.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatChunk {
     /// Of which reply.
@@ -142,7 +143,7 @@ pub struct ChatChunk {
 }
 
 /// The end of a reply that has a text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatResponse {
     /// Of which reply.
@@ -167,7 +168,7 @@ pub struct ChatResponse {
 }
 
 /// The end of a reply that failed or has no text, or a refused request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatError {
     /// Of which reply or request.
@@ -189,7 +190,7 @@ pub struct ChatError {
 }
 
 /// Why a frame was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorFrame {
     /// For programs.
@@ -204,7 +205,7 @@ pub struct ErrorFrame {
 }
 
 /// Which file a frame is about, in the words of its client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct AssetHead {
@@ -220,7 +221,7 @@ pub struct AssetHead {
 }
 
 /// Why a frame about a file or an image was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct AssetError {
@@ -232,7 +233,7 @@ pub struct AssetError {
 }
 
 /// How far a picture is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PictureProgress {
     /// Where.
@@ -248,7 +249,7 @@ pub struct PictureProgress {
 }
 
 /// A picture is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct PictureMade {
@@ -264,7 +265,7 @@ pub struct PictureMade {
 }
 
 /// Why there is no picture.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PictureError {
     /// Where, or what the client gave.

@@ -1,6 +1,7 @@
 //! What only clients of `slipstream.v1` get: places of output, ends with a proof, answers to commands, the conversation's
 //! events.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipstream_domain::event::{AnsweredBy, WithdrawReason};
 use slipstream_domain::{
@@ -10,7 +11,7 @@ use slipstream_domain::{
 use uuid::Uuid;
 
 /// Where a piece of output stands in its reply: it covers `seq - count + 1` to `seq` of `epoch`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlaceInReply {
     /// Of which attempt.
@@ -30,7 +31,7 @@ pub struct PlaceInReply {
 }
 
 /// How a reply ended, with what proves its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndOfReply {
     /// Of which attempt.
@@ -66,7 +67,7 @@ pub struct EndOfReply {
 }
 
 /// The first frame of every socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionEstablished {
     /// Names the connection.
@@ -89,7 +90,7 @@ pub struct ConnectionEstablished {
 }
 
 /// What a client may do on one socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Bytes of one frame.
@@ -103,7 +104,7 @@ pub struct Limits {
 }
 
 /// Whose key pays when the user asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Providers {
     /// Whether the user has a key of their own.
@@ -113,7 +114,7 @@ pub struct Providers {
 }
 
 /// A command is durable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ack {
     /// The client's own name of the message.
@@ -134,7 +135,7 @@ pub struct Ack {
 }
 
 /// How a stream goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ResumeMode {
     /// Missing frames follow.
@@ -164,7 +165,7 @@ impl ResumeMode {
 }
 
 /// Bytes of each part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct Offsets {
     pub text: u64,
@@ -172,7 +173,7 @@ pub struct Offsets {
 }
 
 /// Where a client stands in a stream before the next frame of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct StreamResumed {
@@ -197,7 +198,7 @@ pub struct StreamResumed {
 }
 
 /// An event of a conversation as a frame. `version` is the conversation's with this event in it, gapless.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OfConversation<T> {
     /// Where.
@@ -212,11 +213,11 @@ pub struct OfConversation<T> {
 }
 
 /// Nothing more to say of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Nothing {}
 
 /// The user said something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct MessagePosted {
@@ -238,7 +239,7 @@ pub struct MessagePosted {
 }
 
 /// The user said something while a reply was being made; it waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct MessageQueued {
@@ -262,7 +263,7 @@ pub struct MessageQueued {
 }
 
 /// Another reply to a message was wanted while one was being made; it waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct ReplyQueued {
@@ -277,7 +278,7 @@ pub struct ReplyQueued {
 }
 
 /// The conversation is shown at this message now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct LeafChosen {
@@ -285,7 +286,7 @@ pub struct LeafChosen {
 }
 
 /// The user thinks this of a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct MessageRated {
@@ -294,7 +295,7 @@ pub struct MessageRated {
 }
 
 /// What waited will not be sent; for a reply that was to be made again, the reply's message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct MessageWithdrawn {
@@ -303,7 +304,7 @@ pub struct MessageWithdrawn {
 }
 
 /// A reply is being made: its stream follows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct ReplyRequested {
@@ -313,7 +314,7 @@ pub struct ReplyRequested {
 }
 
 /// A reply is over; its terminal frame came before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct ReplyRecorded {
@@ -326,7 +327,7 @@ pub struct ReplyRecorded {
 }
 
 /// The conversation has this title now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names are those of the wire protocol")]
 pub struct TitleUpdated {
     /// Absent when it was erased.
@@ -336,7 +337,7 @@ pub struct TitleUpdated {
 }
 
 /// This holds for the conversation's requests now, whole: what is absent is not set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsUpdated {
     /// The parameters.

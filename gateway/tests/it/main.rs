@@ -6,6 +6,7 @@ mod bad_input;
 mod client;
 mod compat_rules;
 mod free_messages;
+mod golden_frames;
 mod http;
 mod http_conversation;
 mod owner;

@@ -2,6 +2,7 @@
 //! `SLIPSTREAM_TEST_DATABASE_URL`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod analytics;
 mod attachments;
 mod blue_green;
 mod branching;

@@ -1,6 +1,7 @@
 //! The binary as its users meet it: started as a process, spoken to over its sockets, killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod analytics;
 mod audit;
 mod client;
 mod crash;
@@ -8,9 +9,11 @@ mod first_run;
 mod operator;
 mod process;
 mod refusals;
+mod schemas;
 mod sealing;
 mod settings;
 mod signing_in;
 mod telemetry;
+mod typescript;
 mod users;
 mod vendors;

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::process::{DataFolder, Dev, run_on, slipstream};
 
 /// A command on a server of the operator's.
-fn on(database: &TestDatabase, arguments: &[&str]) -> Command {
+pub(crate) fn on(database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = slipstream(arguments);
     command
         .env("DATABASE_URL", database.url())
@@ -19,7 +19,7 @@ fn on(database: &TestDatabase, arguments: &[&str]) -> Command {
 }
 
 /// What it says on standard output, or else on standard error, and its exit code.
-async fn run(mut command: Command) -> (i32, String) {
+pub(crate) async fn run(mut command: Command) -> (i32, String) {
     let output = command.output().await.unwrap();
     let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     (output.status.code().unwrap(), String::from_utf8(said).unwrap())
@@ -34,7 +34,7 @@ async fn doctor(command: Command, check: &str) -> (i32, String, String) {
     (code, finding["state"].as_str().unwrap().to_owned(), finding["found"].as_str().unwrap().to_owned())
 }
 
-async fn serve(database: &TestDatabase) -> Dev {
+pub(crate) async fn serve(database: &TestDatabase) -> Dev {
     let mut command =
         on(database, &["serve", "--roles", "worker,gateway,projector", "--listen", "127.0.0.1:0"]);
     command.env("SLIPSTREAM_AUTH__DEVELOPMENT_EMAIL", "true");

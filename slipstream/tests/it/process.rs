@@ -30,6 +30,12 @@ impl DataFolder {
     }
 }
 
+/// A program that is no crate's, where `ops/test` has put it.
+#[allow(clippy::disallowed_methods, reason = "ops/test says where it is")]
+pub(crate) fn tool(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: use ./ops/test"))
+}
+
 /// The binary with these arguments, in an environment that holds nothing but what it needs.
 pub(crate) fn slipstream(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slipstream"));
