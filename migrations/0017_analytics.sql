@@ -23,14 +23,16 @@ CREATE TABLE analytics.stands_on (
     schema_id  oid  NOT NULL
 );
 
--- The schema of a read model that queries read; before any version is active, the newest there is.
+-- The schema of a read model that queries read; before any version is active, the newest there is (a version is a shape and
+-- a thousand times the rebuild: projections/src/version.rs).
 CREATE FUNCTION analytics.schema_of(read_model text) RETURNS text
 LANGUAGE sql STABLE AS $$
     SELECT n.nspname FROM pg_namespace AS n
     LEFT JOIN es.projector AS p
            ON p.name = read_model AND p.state = 1 AND n.nspname = format('rm_%s_v%s', p.name, p.version)
     WHERE n.nspname ~ format('^rm_%s_v\d+$', read_model)
-    ORDER BY p.version IS NULL, substring(n.nspname FROM '\d+$')::integer DESC LIMIT 1
+    ORDER BY p.version IS NULL, substring(n.nspname FROM '\d+$')::integer % 1000 DESC,
+             substring(n.nspname FROM '\d+$')::integer DESC LIMIT 1
 $$;
 
 -- The last event that a row shows: of its stream, as far as its read model has come.
@@ -249,14 +251,17 @@ BEGIN
 END
 $$;
 
--- In the transaction of the cut-over: it is whole with its views, or not at all.
+-- In the transaction of the cut-over: it is whole with its views, or not at all. As whoever migrated and owns the views,
+-- whichever role lets a version be read.
 CREATE FUNCTION analytics.follow() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM analytics.define();
     RETURN NULL;
 END
 $$;
+
+REVOKE ALL ON FUNCTION analytics.define(), analytics.define_views(), analytics.describe_views() FROM PUBLIC;
 
 CREATE TRIGGER projector_cut_over AFTER UPDATE OF state ON es.projector
     FOR EACH STATEMENT EXECUTE FUNCTION analytics.follow();

@@ -6,12 +6,15 @@ mod blobs;
 mod caller;
 mod conversation;
 mod conversations;
+mod etag;
 mod generation_stream;
 mod health;
 mod models;
+mod openapi;
 mod problem;
 mod provider_keys;
 mod request_id;
+mod search;
 mod serve;
 mod sessions;
 mod upgrade;
@@ -23,10 +26,12 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{any, delete, get, post, put};
+use axum::routing::{any, get};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use self::problem::Problem;
 use crate::probes::{Probed, Probes};
@@ -37,32 +42,46 @@ pub(crate) use serve::{Intake, connection, serve};
 
 /// All of the gateway's HTTP.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let (described, description) = described().split_for_parts();
+    let description = openapi::text(&description);
     Router::new()
         .merge(probes())
+        .merge(described.layer(from_fn(etag::tagged)))
+        .route("/openapi.json", get(async move || openapi::answer(&description)))
+        .route("/docs", get(docs))
         .route("/console", get(console))
-        .route("/v1/attachments", get(attachments::list))
-        .route("/v1/conversations", get(conversations::list))
-        .route(
-            "/v1/conversations/{id}",
-            get(conversation::show).patch(conversation::change).delete(conversation::delete),
-        )
-        .route("/v1/conversations/{id}/messages", get(conversations::messages))
-        .route("/v1/generations/{id}/stream", get(generation_stream::stream))
-        .route("/v1/models", get(models::list))
-        .route("/v1/usage", get(usage::usage))
         .route("/blobs/{*path}", any(blobs::blob))
-        .route("/v1/sessions", get(sessions::list).post(sessions::open).delete(sessions::close_all))
-        .route("/v1/sessions/{id}", delete(sessions::close))
-        .route("/v1/tickets", post(sessions::ticket))
-        .route("/v1/keys", get(provider_keys::list))
-        .route("/v1/keys/{provider}", put(provider_keys::put).delete(provider_keys::remove))
-        .route("/v1/keys/{provider}/validate", post(provider_keys::validate))
         .fallback(upgrade_required)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(shared.clone(), upgrade::upgrade))
         .layer(from_fn_with_state(shared.clone(), request_id::name))
         .layer(from_fn(health::timed))
         .with_state(shared)
+}
+
+/// The HTTP API: each handler says what it takes and answers.
+fn described() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(attachments::list))
+        .routes(routes!(conversations::list))
+        .routes(routes!(conversation::show, conversation::change, conversation::delete))
+        .routes(routes!(conversations::messages))
+        .routes(routes!(generation_stream::stream))
+        .routes(routes!(models::list))
+        .routes(routes!(provider_keys::list))
+        .routes(routes!(provider_keys::put, provider_keys::remove))
+        .routes(routes!(provider_keys::validate))
+        .routes(routes!(search::search))
+        .routes(routes!(sessions::list, sessions::open, sessions::close_all))
+        .routes(routes!(sessions::close))
+        .routes(routes!(sessions::ticket))
+        .routes(routes!(usage::usage))
+}
+
+/// The HTTP API as `OpenAPI` 3.1: what `/openapi.json` answers.
+#[must_use]
+pub fn openapi() -> String {
+    openapi::text(&described().into_openapi())
 }
 
 /// What every process answers about itself.
@@ -109,6 +128,10 @@ async fn not_here() -> Response {
 
 async fn console() -> Html<&'static str> {
     Html(include_str!("http/console.html"))
+}
+
+async fn docs() -> Html<&'static str> {
+    Html(include_str!("http/docs.html"))
 }
 
 async fn upgrade_required() -> Response {

@@ -24,7 +24,7 @@ pub use auth::{
 };
 pub use catalogue::{Catalogue, LongPrice, ModelInfo, ModelPrice, Models, ProviderModels, UnknownName};
 pub use gateway::{Gateway, GatewayDeps, GatewayError, Serving};
-pub use http::serve_probes;
+pub use http::{openapi, serve_probes};
 pub use meters::describe_metrics;
 pub use probes::{Check, Probes, RenderMetrics};
 pub use settings::Settings;

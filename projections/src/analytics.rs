@@ -4,7 +4,7 @@
 
 mod rows;
 
-use slipstream_eventlog::Position;
+use slipstream_eventlog::{Position, ProjectorState};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 
 use crate::error::QueryError;
@@ -135,8 +135,9 @@ impl Snapshot {
     /// See [`QueryError`].
     pub async fn position(&mut self, view: &View) -> Result<Position, QueryError> {
         let position = sqlx::query_scalar!(
-            r#"SELECT max(position) AS "position: Position" FROM es.projector WHERE name = $1 AND state = 1"#,
-            view.read_model()
+            r#"SELECT max(position) AS "position: Position" FROM es.projector WHERE name = $1 AND state = $2"#,
+            view.read_model(),
+            ProjectorState::Active as i16
         );
         Ok(position.fetch_one(&mut *self.tx).await?.unwrap_or(Position::new(0)))
     }

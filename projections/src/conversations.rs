@@ -109,6 +109,25 @@ pub async fn find(
     Ok(Some(Conversation { summary, settings: Settings { params, system_prompt } }))
 }
 
+/// The titles of those of `ids` that are the user's.
+///
+/// # Errors
+/// See [`QueryError`].
+pub async fn titles(
+    models: &ReadModels,
+    user: UserId,
+    ids: &[ConversationId],
+) -> Result<HashMap<ConversationId, Option<String>>, QueryError> {
+    let mut tx = models.read::<Conversations>().await?;
+    let rows = sqlx::query!(
+        "SELECT conversation_id, title FROM conversation WHERE conversation_id = ANY ($1) AND owner_id = $2",
+        &ids.iter().map(|id| id.as_uuid()).collect::<Vec<_>>(),
+        user.as_uuid()
+    );
+    let rows = rows.fetch_all(&mut *tx).await?.into_iter();
+    Ok(rows.map(|row| (ConversationId::from_uuid(row.conversation_id), row.title)).collect())
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unreadable(error: impl ToString) -> QueryError {
     QueryError::Unreadable(error.to_string())

@@ -8,6 +8,7 @@ mod branch;
 mod history;
 mod leaves;
 mod locate;
+mod search;
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -31,6 +32,7 @@ pub use self::branch::Sibling;
 pub(crate) use self::history::merged;
 pub use self::history::{HistoryMessage, history};
 pub use self::locate::conversation_of;
+pub use self::search::{Found, FoundCursor, INDEXED, Piece, search};
 
 /// The read model.
 pub struct Transcript;

@@ -12,6 +12,7 @@ use slipstream_domain::{
 };
 use slipstream_projections::Page;
 use slipstream_projections::attachments::{self, AttachmentSummary};
+use utoipa::ToSchema;
 
 use super::caller::AuthenticatedUser;
 use super::conversations::{PageJson, PageQuery, json, which};
@@ -20,34 +21,50 @@ use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// A file as JSON; times are epoch milliseconds, sizes bytes.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Attachment)]
 pub(super) struct AttachmentJson {
+    #[schema(value_type = uuid::Uuid)]
     id: AttachmentId,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
     conversation_id: Option<ConversationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
     message_id: Option<MessageId>,
+    #[schema(value_type = String)]
     origin: Origin,
+    #[schema(value_type = String)]
     status: AttachmentStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     filename: Option<String>,
     mime: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
     image: Option<ImageDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pages: Option<u32>,
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     ready_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     download_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     download_url_expires_at: Option<i64>,
 }
 
+/// List own files, the newest first
+#[utoipa::path(get, path = "/v1/attachments", tag = "files", params(PageQuery),
+    responses((status = 200, body = PageJson<AttachmentJson>)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,

@@ -16,6 +16,7 @@ use slipstream_domain::conversation::{Patch, SettingsPatch};
 use slipstream_domain::{ConversationId, MaxTokens, Params, SystemPrompt, Temperature, Title, TopP};
 use slipstream_projections::conversations::{self, Conversation};
 use slipstream_projections::{Conversations, Position, Waited, wait_for};
+use utoipa::ToSchema;
 
 use super::caller::AuthenticatedUser;
 use super::conversations::ConversationJson;
@@ -24,12 +25,41 @@ use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// A conversation by itself as JSON.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConversationWithSettings)]
 struct WithSettings {
     #[serde(flatten)]
     conversation: ConversationJson,
     /// What is set; absent fields are not.
+    #[schema(value_type = SettingsShape)]
     settings: SettingsJson,
+}
+
+/// What is set for a conversation's requests. In a change, null unsets.
+#[derive(ToSchema)]
+#[schema(as = Settings, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `Params` and `changes` read and write")]
+struct SettingsShape {
+    #[schema(minimum = 0, maximum = 2)]
+    temperature: Option<f64>,
+    #[schema(minimum = 0, maximum = 1)]
+    top_p: Option<f64>,
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    max_tokens: Option<u32>,
+    enable_thinking: Option<bool>,
+    enable_web_search: Option<bool>,
+    system_prompt: Option<String>,
+}
+
+/// A change of a conversation: its title, its settings, or both.
+#[derive(ToSchema)]
+#[schema(as = ConversationChange)]
+#[expect(dead_code, reason = "describes what `changes` reads")]
+struct ChangeShape {
+    #[schema(nullable = false, min_length = 1, pattern = r"\S")]
+    title: Option<String>,
+    #[schema(nullable = false)]
+    settings: Option<SettingsShape>,
 }
 
 #[derive(Serialize)]
@@ -43,6 +73,9 @@ struct SettingsJson {
 
 type Id = Result<Path<String>, PathRejection>;
 
+/// Read a conversation and what is set for it
+#[utoipa::path(get, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = uuid::Uuid, Path, description = "the conversation")),
+    responses((status = 200, body = WithSettings)))]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -52,7 +85,12 @@ pub(super) async fn show(
     found.map(json).ok_or_else(absent)
 }
 
+/// Change a conversation's title or settings
+///
 /// Answers with the conversation, changed; with 202 and nothing when queries do not show the change yet.
+#[utoipa::path(patch, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = uuid::Uuid, Path, description = "the conversation")),
+    request_body = ChangeShape,
+    responses((status = 200, body = WithSettings), (status = 202, description = "changed, and not shown yet")))]
 pub(super) async fn change(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -71,7 +109,11 @@ pub(super) async fn change(
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
+/// Delete a conversation
+///
 /// Answers once queries do not show the conversation any more, or have not come so far in time: it is deleted all the same.
+#[utoipa::path(delete, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = uuid::Uuid, Path, description = "the conversation")),
+    responses((status = 204, description = "deleted")))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,

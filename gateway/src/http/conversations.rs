@@ -11,6 +11,7 @@ use slipstream_domain::{ConversationId, GenerationId, MessageId, Rating, Role, T
 use slipstream_projections::conversations::{self, ConversationSummary};
 use slipstream_projections::transcript::{self, Message};
 use slipstream_projections::{Cursor, MAX_PAGE, Page};
+use utoipa::{IntoParams, ToSchema};
 
 use super::caller::AuthenticatedUser;
 use super::problem::Problem;
@@ -21,27 +22,37 @@ use crate::shared::Shared;
 const DEFAULT_LIMIT: usize = 50;
 
 /// Which page.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
+    /// Where the page begins: `nextCursor` of the page before.
+    #[param(nullable = false)]
     cursor: Option<String>,
+    /// Rows of the page; 50 when absent.
+    #[param(nullable = false, value_type = u16, required = false, minimum = 1, maximum = 200)]
     limit: Option<String>,
 }
 
 /// A page as JSON.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Page)]
 pub(super) struct PageJson<T> {
-    items: Vec<T>,
+    pub(super) items: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
+    #[schema(nullable = false)]
+    pub(super) next_cursor: Option<String>,
 }
 
 /// A conversation as JSON; times are epoch milliseconds.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Conversation)]
 pub(super) struct ConversationJson {
+    #[schema(value_type = uuid::Uuid)]
     id: ConversationId,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     title: Option<String>,
     created_at: i64,
     updated_at: i64,
@@ -61,47 +72,67 @@ impl From<ConversationSummary> for ConversationJson {
 }
 
 /// A message as JSON; times are epoch milliseconds, durations milliseconds.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Message)]
 pub(super) struct MessageJson {
+    #[schema(value_type = uuid::Uuid)]
     id: MessageId,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
     parent_message_id: Option<MessageId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
     edited_from: Option<MessageId>,
     /// The ways on from the same place, this message's among them, the oldest first; absent when there is one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     siblings: Vec<SiblingJson>,
+    #[schema(value_type = String)]
     role: Role,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     thinking_text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     thinking_duration: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
     generation_id: Option<GenerationId>,
     /// Absent when it is not rated.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     rating: Option<&'static str>,
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     ended_at: Option<i64>,
 }
 
 /// One of several ways on as JSON: its first message, and the leaf to choose to see all of it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Sibling)]
 struct SiblingJson {
+    #[schema(value_type = uuid::Uuid)]
     message_id: MessageId,
+    #[schema(value_type = uuid::Uuid)]
     leaf_message_id: MessageId,
 }
 
+/// List own conversations, the one with the newest message first
+#[utoipa::path(get, path = "/v1/conversations", tag = "conversations", params(PageQuery),
+    responses((status = 200, body = PageJson<ConversationJson>)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -112,6 +143,10 @@ pub(super) async fn list(
     Ok(json(page, ConversationJson::from))
 }
 
+/// Read a conversation as it is shown, from its first message on
+#[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "conversations",
+    params(("id" = uuid::Uuid, Path, description = "the conversation"), PageQuery),
+    responses((status = 200, body = PageJson<MessageJson>)))]
 pub(super) async fn messages(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -154,14 +189,19 @@ fn message_json(message: Message) -> MessageJson {
 pub(super) fn which(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<(Option<Cursor>, usize), Problem> {
-    let wrong_limit = || Problem::bad_request(format!("limit must be a whole number from 1 to {MAX_PAGE}"));
-    let Query(PageQuery { cursor, limit }) =
+    let Query(PageQuery { cursor, limit: asked }) =
         query.map_err(|_| Problem::bad_request("the query may have cursor and limit, each once"))?;
     let after = cursor.map(|cursor| cursor.parse()).transpose();
     let after =
         after.map_err(|error: slipstream_projections::NotACursor| Problem::bad_request(error.to_string()))?;
-    let limit = limit.map_or(Ok(DEFAULT_LIMIT), |limit| limit.parse().map_err(|_| wrong_limit()))?;
-    if (1..=MAX_PAGE).contains(&limit) { Ok((after, limit)) } else { Err(wrong_limit()) }
+    Ok((after, limit(asked)?))
+}
+
+/// The rows of a page, as the caller wants them.
+pub(super) fn limit(asked: Option<String>) -> Result<usize, Problem> {
+    let wrong = || Problem::bad_request(format!("limit must be a whole number from 1 to {MAX_PAGE}"));
+    let limit = asked.map_or(Ok(DEFAULT_LIMIT), |limit| limit.parse().map_err(|_| wrong()))?;
+    if (1..=MAX_PAGE).contains(&limit) { Ok(limit) } else { Err(wrong()) }
 }
 
 pub(super) fn json<T, J>(page: Page<T>, item: impl Fn(T) -> J) -> Json<PageJson<J>> {

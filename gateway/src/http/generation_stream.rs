@@ -28,6 +28,13 @@ const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-bufferi
 /// Frames that wait for the connection; each has at most 256 KiB of text.
 const WAITING: usize = 2;
 
+/// Follow one reply as server-sent events
+///
+/// The data of an event is a frame of v1, its id `<epoch>-<seq>`: where the client stands after it.
+#[utoipa::path(get, path = "/v1/generations/{id}/stream", tag = "conversations",
+    params(("id" = uuid::Uuid, Path, description = "the attempt at a reply"),
+           ("Last-Event-ID" = Option<String>, Header, description = "where the client stands, such as `1-42`")),
+    responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(super) async fn stream(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,

@@ -12,6 +12,8 @@ use crate::catalogue::Models;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
+/// List the models that can be asked
+#[utoipa::path(get, path = "/v1/models", tag = "account", responses((status = 200, body = Models)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,

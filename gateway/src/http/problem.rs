@@ -6,6 +6,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::protocol::ErrorCode;
 use crate::refusal::Refusal;
@@ -19,15 +20,20 @@ pub(super) struct Problem {
     retry_after_ms: Option<u64>,
 }
 
-#[derive(Serialize)]
+/// Why something was not done (RFC 9457).
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+#[schema(as = Problem)]
+pub(super) struct Body {
     r#type: &'static str,
     title: &'static str,
     status: u16,
     detail: String,
+    /// For programs.
     code: &'static str,
+    /// When it may be worth trying again.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after_ms: Option<u64>,
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use slipstream_commands::ports::StoredKey;
 use slipstream_commands::{remove_provider_key, store_provider_key};
 use slipstream_domain::{KeyId, KeySource, ProviderId};
+use utoipa::ToSchema;
 
 use super::caller::AuthenticatedUser;
 use super::problem::Problem;
@@ -20,45 +21,56 @@ use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// A key that is put.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = KeyPut)]
 pub(super) struct KeyPut {
+    #[schema(value_type = String)]
     api_key: SecretString,
     #[serde(default)]
     is_default: bool,
 }
 
 /// A key that is to be looked at; the one that is kept when none is given.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = KeyShown)]
 pub(super) struct KeyShown {
+    #[schema(value_type = Option<String>, nullable = false)]
     api_key: Option<SecretString>,
 }
 
 /// A key as JSON; times are epoch milliseconds.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Key)]
 pub(super) struct KeyJson {
     provider: String,
+    #[schema(value_type = uuid::Uuid)]
     key_id: KeyId,
     fingerprint: String,
     is_default: bool,
     stored_at: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Keys)]
 pub(super) struct KeysJson {
     items: Vec<KeyJson>,
 }
 
 /// What the provider says.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeyVerdict)]
 pub(super) struct ValidJson {
     valid: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<String>,
 }
 
+/// List own keys of providers; the keys themselves are never shown
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", responses((status = 200, body = KeysJson)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -67,7 +79,9 @@ pub(super) async fn list(
     Ok(Json(KeysJson { items: keys.into_iter().map(key_json).collect() }))
 }
 
-/// Keeps a key that its provider takes.
+/// Keep a key that its provider takes
+#[utoipa::path(put, path = "/v1/keys/{provider}", tag = "keys", params(("provider" = String, Path, description = "a provider's id such as openai")), request_body = KeyPut,
+    responses((status = 200, body = KeyJson)))]
 pub(super) async fn put(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -83,6 +97,9 @@ pub(super) async fn put(
     Ok(Json(key_json(stored.map_err(Refusal::from)?)))
 }
 
+/// Remove a key
+#[utoipa::path(delete, path = "/v1/keys/{provider}", tag = "keys", params(("provider" = String, Path, description = "a provider's id such as openai")),
+    responses((status = 204, description = "removed")))]
 pub(super) async fn remove(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -95,7 +112,9 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Asks the provider about a key, and keeps nothing.
+/// Ask the provider about a key, and keep nothing
+#[utoipa::path(post, path = "/v1/keys/{provider}/validate", tag = "keys", params(("provider" = String, Path, description = "a provider's id such as openai")), request_body = KeyShown,
+    responses((status = 200, body = ValidJson)))]
 pub(super) async fn validate(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,

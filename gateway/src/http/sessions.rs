@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use slipstream_commands::register_user;
 use slipstream_domain::event::RegistrationVia;
 use slipstream_domain::{EmailAddress, SessionId, UserId};
+use utoipa::ToSchema;
 
 use super::caller::{AuthenticatedUser, Service};
 use super::problem::Problem;
@@ -27,44 +28,55 @@ const MAX_SECONDS: u32 = 366 * 24 * 60 * 60;
 const TICKET_MS: u64 = 30_000;
 
 /// Who is to be signed in.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = SignIn)]
 pub(super) struct SignIn {
     email: String,
+    #[schema(nullable = false)]
     name: Option<String>,
+    #[schema(nullable = false)]
     valid_seconds: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SessionOpened)]
 struct OpenedJson<'a> {
+    #[schema(value_type = uuid::Uuid)]
     user_id: UserId,
+    #[schema(value_type = uuid::Uuid)]
     session_id: SessionId,
     token: &'a str,
     expires_at: i64,
 }
 
 /// A session as JSON; times are epoch milliseconds.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Session)]
 pub(super) struct SessionJson {
+    #[schema(value_type = uuid::Uuid)]
     id: SessionId,
     opened_at: i64,
     expires_at: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Sessions)]
 pub(super) struct SessionsJson {
     items: Vec<SessionJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SessionsClosed)]
 pub(super) struct ClosedJson {
     closed: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SocketTicket)]
 struct TicketJson<'a> {
     ticket: &'a str,
     expires_in_ms: u64,
@@ -73,6 +85,9 @@ struct TicketJson<'a> {
 /// What holds a secret is kept by nobody on its way.
 const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
+/// Sign a person in, as a service that shows the service token
+#[utoipa::path(post, path = "/v1/sessions", tag = "account", request_body = SignIn,
+    responses((status = 201, body = OpenedJson<'static>)))]
 pub(super) async fn open(
     State(shared): State<Arc<Shared>>,
     Service: Service,
@@ -102,6 +117,8 @@ pub(super) async fn open(
     Ok((StatusCode::CREATED, NO_STORE, json).into_response())
 }
 
+/// List own sessions
+#[utoipa::path(get, path = "/v1/sessions", tag = "account", responses((status = 200, body = SessionsJson)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -115,6 +132,9 @@ pub(super) async fn list(
     Ok(Json(SessionsJson { items: items.collect() }))
 }
 
+/// Close one of one's own sessions
+#[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "account",
+    params(("id" = uuid::Uuid, Path, description = "the session")), responses((status = 204, description = "closed")))]
 pub(super) async fn close(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -126,6 +146,8 @@ pub(super) async fn close(
     if closed { Ok(StatusCode::NO_CONTENT) } else { Err(absent()) }
 }
 
+/// Close all of one's own sessions, this one too
+#[utoipa::path(delete, path = "/v1/sessions", tag = "account", responses((status = 200, body = ClosedJson)))]
 pub(super) async fn close_all(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,
@@ -134,6 +156,8 @@ pub(super) async fn close_all(
     Ok(Json(ClosedJson { closed }))
 }
 
+/// Get a ticket that opens one WebSocket
+#[utoipa::path(post, path = "/v1/tickets", tag = "account", responses((status = 201, body = TicketJson<'static>)))]
 pub(super) async fn ticket(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,

@@ -10,6 +10,7 @@ use slipstream_domain::{ModelId, ProviderId};
 use slipstream_projections::usage_daily::{self, DailyUsage};
 use time::format_description::well_known::Iso8601;
 use time::{Date, Duration, OffsetDateTime};
+use utoipa::{IntoParams, ToSchema};
 
 use super::caller::AuthenticatedUser;
 use super::problem::Problem;
@@ -22,14 +23,20 @@ const DEFAULT_DAYS: i64 = 30;
 const MOST_DAYS: i64 = 366;
 
 /// Which days, the first and the last, both included.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct DaysQuery {
+    /// The first day; 29 days before the last when absent.
+    #[param(nullable = false, format = Date)]
     from: Option<String>,
+    /// The last day; today when absent. At most 366 days.
+    #[param(nullable = false, format = Date)]
     to: Option<String>,
 }
 
 /// The days asked for, and what was taken on them. A day is written as 2026-11-24.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Usage)]
 pub(super) struct UsageJson {
     from: String,
     to: String,
@@ -38,18 +45,22 @@ pub(super) struct UsageJson {
     total: Sums,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageOfDay)]
 struct DayJson {
     day: String,
+    #[schema(value_type = String)]
     provider: ProviderId,
+    #[schema(value_type = String)]
     model: ModelId,
     #[serde(flatten)]
     sums: Sums,
 }
 
 /// Replies by how they ended, and what they took. Costs are millionths of a US dollar, of what has a known price.
-#[derive(Serialize, Default, Clone, Copy)]
+#[derive(Serialize, Default, Clone, Copy, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UsageSums)]
 struct Sums {
     generations: Generations,
     tokens: Tokens,
@@ -57,7 +68,8 @@ struct Sums {
     titles: Titles,
 }
 
-#[derive(Serialize, Default, Clone, Copy)]
+#[derive(Serialize, Default, Clone, Copy, ToSchema)]
+#[schema(as = UsageGenerations)]
 struct Generations {
     completed: u64,
     cancelled: u64,
@@ -67,8 +79,9 @@ struct Generations {
     estimated: u64,
 }
 
-#[derive(Serialize, Default, Clone, Copy)]
+#[derive(Serialize, Default, Clone, Copy, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UsageTokens)]
 struct Tokens {
     input: u64,
     /// Part of the input.
@@ -79,14 +92,17 @@ struct Tokens {
 }
 
 /// Titles that models made; what they took is part of no other sum.
-#[derive(Serialize, Default, Clone, Copy)]
+#[derive(Serialize, Default, Clone, Copy, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UsageTitles)]
 struct Titles {
     made: u64,
     tokens: u64,
     cost_micro_usd: u64,
 }
 
+/// What was taken, by UTC day, provider and model
+#[utoipa::path(get, path = "/v1/usage", tag = "account", params(DaysQuery), responses((status = 200, body = UsageJson)))]
 pub(super) async fn usage(
     State(shared): State<Arc<Shared>>,
     AuthenticatedUser(user): AuthenticatedUser,

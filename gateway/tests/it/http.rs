@@ -35,7 +35,13 @@ impl Response {
 }
 
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Response {
-    request(address, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+    get_with(address, path, "").await
+}
+
+/// The same with these header lines more.
+pub(crate) async fn get_with(address: SocketAddr, path: &str, lines: &str) -> Response {
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{lines}\r\n");
+    request(address, &head).await
 }
 
 /// Another method than GET, with a body.

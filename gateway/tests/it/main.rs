@@ -11,6 +11,7 @@ mod http;
 mod http_conversation;
 mod owner;
 mod pictures;
+mod queries;
 mod sockets;
 mod taking_over;
 mod v1;

@@ -13,6 +13,7 @@ mod parking;
 mod reading;
 mod rebuilding;
 mod running;
+mod searching;
 mod settings;
 mod usage;
 mod world;

@@ -31,6 +31,7 @@ Write the schemas of everything this program speaks and stores.
   events/TYPE.vN.schema.json   JSON Schema of each event of the log, at its current version
   frames/SIDE.TYPE.json        JSON Schema of each frame of the WebSocket, SIDE being client or server
   asyncapi.json                the WebSocket as AsyncAPI 3
+  openapi.json                 the HTTP API as OpenAPI 3.1
   slipstream.d.ts              the frames as TypeScript types";
 
 /// # Errors
@@ -49,6 +50,7 @@ pub(crate) fn run(options: &SchemaOptions) -> anyhow::Result<ExitCode> {
         }
     }
     write("asyncapi.json".to_owned(), pretty(&asyncapi::document(&sides)))?;
+    write("openapi.json".to_owned(), slipstream_gateway::openapi())?;
     write("slipstream.d.ts".to_owned(), typescript::declarations(&sides)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ mod audit;
 mod client;
 mod crash;
 mod first_run;
+mod http_api;
 mod operator;
 mod process;
 mod refusals;
