@@ -6,9 +6,11 @@ mod complete_upload;
 mod delete_attachment;
 mod error;
 mod fail_upload;
+mod fetch_file;
 mod frames;
 mod inspect;
 mod keep_picture;
+mod keep_provider_file;
 mod link;
 mod start_upload;
 mod store_file;
@@ -17,22 +19,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use slipstream_domain::attachment::{Announced, Attachment, Limits};
-use slipstream_domain::event::{AttachmentEvent, AttachmentReady};
-use slipstream_domain::{AttachmentId, Origin, Timestamp, UserId};
+use slipstream_domain::attachment::{Announced, Attachment, Limits, Stored};
+use slipstream_domain::event::{AttachmentEvent, AttachmentReady, ProviderFileUploaded};
+use slipstream_domain::{AttachmentId, BlobKey, Origin, Timestamp, UserId};
 use slipstream_eventlog::{Append, Guard, Version};
 use tokio::sync::Semaphore;
 
 use crate::loading::Loaded;
-use crate::ports::{Blob, BlobStore, Disposition, SignedUrl};
+use crate::ports::{Blob, BlobStore, Disposition, Documents, SignedUrl, Web};
 use crate::{CommandError, Commands, loading, streams};
 
 pub use announce::{Announce, Instructed};
 pub use error::AttachmentError;
+pub use fetch_file::{FetchFile, FetchProgress};
 pub(crate) use link::free_files;
 
 /// Files that are looked into at once: each may take the memory of a whole picture.
 const INSPECTIONS: usize = 2;
+/// Documents that are read at once: each may take one core for some seconds.
+const READINGS: usize = 2;
+/// Files that are fetched at once: each holds a part of a file on its way to the store, 5 MiB at the most.
+const FETCHES: usize = 8;
 
 /// Where files go, and what is taken.
 #[derive(Debug, Clone)]
@@ -67,7 +74,11 @@ pub struct Attachments {
     app: Commands,
     store: Arc<dyn BlobStore>,
     settings: Arc<AttachmentSettings>,
+    web: Option<Arc<dyn Web>>,
+    documents: Option<Arc<dyn Documents>>,
     inspections: Arc<Semaphore>,
+    readings: Arc<Semaphore>,
+    fetches: Arc<Semaphore>,
     last_key: Arc<AtomicI64>,
 }
 
@@ -80,6 +91,8 @@ pub struct ReadyFile {
     pub announced: Announced,
     /// What was found.
     pub ready: AttachmentReady,
+    /// The vendors that keep it, or have kept it.
+    pub kept_by: Vec<ProviderFileUploaded>,
 }
 
 impl ReadyFile {
@@ -97,8 +110,30 @@ impl Attachments {
     /// Puts the use cases on a store.
     #[must_use]
     pub fn new(app: Commands, store: Arc<dyn BlobStore>, settings: AttachmentSettings) -> Self {
-        let inspections = Arc::new(Semaphore::new(INSPECTIONS));
-        Self { app, store, settings: Arc::new(settings), inspections, last_key: Arc::default() }
+        let turns = |most| Arc::new(Semaphore::new(most));
+        Self {
+            app,
+            store,
+            settings: Arc::new(settings),
+            web: None,
+            documents: None,
+            inspections: turns(INSPECTIONS),
+            readings: turns(READINGS),
+            fetches: turns(FETCHES),
+            last_key: Arc::default(),
+        }
+    }
+
+    /// Files of other servers are fetched from here.
+    #[must_use]
+    pub fn with_web(self, web: Arc<dyn Web>) -> Self {
+        Self { web: Some(web), ..self }
+    }
+
+    /// Documents are read by this.
+    #[must_use]
+    pub fn with_documents(self, documents: Arc<dyn Documents>) -> Self {
+        Self { documents: Some(documents), ..self }
     }
 
     /// The store.
@@ -184,8 +219,13 @@ impl Attachments {
 
     /// Removes the bytes of a file that failed. Best effort: what is left is found by the reaper.
     async fn discard(&self, announced: &Announced) {
-        let Some(key) = announced.blob() else { return };
-        if let Err(error) = self.store.delete(&key).await {
+        if let Some(key) = announced.blob() {
+            self.discard_blob(&key).await;
+        }
+    }
+
+    async fn discard_blob(&self, key: &BlobKey) {
+        if let Err(error) = self.store.delete(key).await {
             tracing::warn!(%error, "the bytes of a failed upload could not be removed");
         }
     }
@@ -195,7 +235,10 @@ impl Attachments {
 fn ready_of(id: AttachmentId, actor: UserId, file: &Attachment) -> Result<ReadyFile, AttachmentError> {
     let announced = file.of(actor)?.clone();
     match file {
-        Attachment::Ready(_, ready, _) => Ok(ReadyFile { id, announced, ready: (**ready).clone() }),
+        Attachment::Ready(_, stored) => {
+            let Stored { ready, kept_by, linked: _ } = (**stored).clone();
+            Ok(ReadyFile { id, announced, ready, kept_by })
+        }
         Attachment::Failed(_, reason) => Err(AttachmentError::Failed(*reason)),
         Attachment::Open(..) | Attachment::Unknown | Attachment::Deleted(_) | Attachment::Purged => {
             Err(AttachmentError::NotUploaded)

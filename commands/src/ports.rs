@@ -4,6 +4,7 @@ mod blob_store;
 mod blob_urls;
 mod clock;
 mod disposition;
+mod documents;
 mod job_queue;
 mod key_vault;
 mod live_bus;
@@ -11,6 +12,7 @@ mod pictures;
 mod provider_keys;
 mod sessions;
 mod user_vault;
+mod web;
 
 pub use blob_store::{
     Blob, BlobError, BlobMeta, BlobRead, BlobStore, ByteRange, ByteStream, Listed, SignedUrl,
@@ -19,13 +21,15 @@ pub use blob_store::{
 pub use blob_urls::{BlobUrls, Grant, UrlRefusal};
 pub use clock::{Clock, Ids};
 pub use disposition::Disposition;
+pub use documents::{DocumentFacts, Documents};
 pub use job_queue::{Delivery, Job, JobQueue};
 pub use key_vault::KeyVault;
-pub use live_bus::{BusEvent, LiveBus, LiveMessage, Subject, Subscription};
+pub use live_bus::{BusEvent, FileNews, LiveBus, LiveMessage, Subject, Subscription};
 pub use pictures::{NewPicture, Pictures};
 pub use provider_keys::{ProviderKeys, StoredKey};
 pub use sessions::{OpenedSession, SessionSummary, Sessions, Tickets};
 pub use user_vault::UserVault;
+pub use web::{FetchError, RemoteFile, SourceUrl, Web};
 
 /// A port did not answer. The message names no key and no content.
 #[derive(Debug, Clone, thiserror::Error)]

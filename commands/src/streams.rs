@@ -99,6 +99,7 @@ pub(crate) fn attachment(
             | AttachmentEvent::UploadStarted(_)
             | AttachmentEvent::AttachmentReady(_)
             | AttachmentEvent::AttachmentFailed(_)
+            | AttachmentEvent::ProviderFileUploaded(_)
             | AttachmentEvent::AttachmentDeleted(_) => {}
         }
     }

@@ -9,10 +9,11 @@ pub use limits::{FileClass, Found, LimitRejection, Limits, Sniffed, Usage};
 
 use crate::event::{
     AttachmentContent, AttachmentDeleted, AttachmentEvent, AttachmentFailed, AttachmentLinked,
-    AttachmentPurged, AttachmentReady, AttachmentRequested, FailReason, Meta, UploadStarted,
+    AttachmentPurged, AttachmentReady, AttachmentRequested, FailReason, Meta, ProviderFileUploaded,
+    UploadStarted,
 };
 use crate::ids::{ConversationId, MessageId, UserId};
-use crate::values::{AttachmentStatus, BlobKey, FileName, Origin, Timestamp};
+use crate::values::{AttachmentStatus, BlobKey, FileName, Origin, ProviderId, Timestamp};
 
 /// The state of a file's stream.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,13 +24,24 @@ pub enum Attachment {
     /// Announced, perhaps on its way.
     Open(Announced, Progress),
     /// Stored and checked.
-    Ready(Announced, Box<AttachmentReady>, Option<AttachmentLinked>),
+    Ready(Announced, Box<Stored>),
     /// Will never be ready.
     Failed(Announced, FailReason),
     /// Gone for its owner; its bytes may still be there.
     Deleted(Announced),
     /// Gone.
     Purged,
+}
+
+/// A file that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// What was found in it.
+    pub ready: AttachmentReady,
+    /// The message it belongs to.
+    pub linked: Option<AttachmentLinked>,
+    /// The vendors that keep it, or have kept it: the newest word of each with each key.
+    pub kept_by: Vec<ProviderFileUploaded>,
 }
 
 /// What was said of a file when it was announced.
@@ -64,6 +76,18 @@ pub enum AttachmentRejection {
     /// It is not stored and checked, or belongs to another message.
     #[error("the attachment is not ready, or belongs to another message")]
     NotFree,
+}
+
+impl ProviderFileUploaded {
+    /// Whether the vendor keeps it at this time for who has this key.
+    #[must_use]
+    pub fn serves(&self, provider: &ProviderId, key_fingerprint: &str, at: Timestamp) -> bool {
+        self.is_by(provider, key_fingerprint) && at < self.expires_at
+    }
+
+    fn is_by(&self, provider: &ProviderId, key_fingerprint: &str) -> bool {
+        self.provider == *provider && self.key_fingerprint == key_fingerprint
+    }
 }
 
 impl Announced {
@@ -114,8 +138,8 @@ impl Attachment {
         Some(match self {
             Self::Open(_, Progress::Requested) => AttachmentStatus::Requested,
             Self::Open(_, Progress::Uploading) => AttachmentStatus::Uploading,
-            Self::Ready(_, _, None) => AttachmentStatus::Ready,
-            Self::Ready(_, _, Some(_)) => AttachmentStatus::Attached,
+            Self::Ready(_, stored) if stored.linked.is_none() => AttachmentStatus::Ready,
+            Self::Ready(..) => AttachmentStatus::Attached,
             Self::Failed(..) => AttachmentStatus::Failed,
             Self::Deleted(_) => AttachmentStatus::Deleted,
             Self::Unknown | Self::Purged => return None,
@@ -185,9 +209,24 @@ impl Attachment {
         conversation_id: ConversationId,
     ) -> Result<AttachmentEvent, AttachmentRejection> {
         self.of(actor)?;
-        let free = matches!(self, Self::Ready(_, _, None));
+        let free = matches!(self, Self::Ready(_, stored) if stored.linked.is_none());
         let linked = AttachmentLinked { message_id, conversation_id };
         free.then_some(AttachmentEvent::AttachmentLinked(linked)).ok_or(AttachmentRejection::NotFree)
+    }
+
+    /// The event that a vendor keeps it; `None` when that is known.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotFree` while it is not ready.
+    pub fn keep(
+        &self,
+        actor: UserId,
+        kept: ProviderFileUploaded,
+    ) -> Result<Option<AttachmentEvent>, AttachmentRejection> {
+        self.of(actor)?;
+        let Self::Ready(_, stored) = self else { return Err(AttachmentRejection::NotFree) };
+        let known = stored.kept_by.contains(&kept);
+        Ok((!known).then_some(AttachmentEvent::ProviderFileUploaded(kept)))
     }
 
     /// The event that it is gone for its owner; `None` when it is already.
@@ -224,13 +263,20 @@ impl Attachment {
                 Self::Open(announced, Progress::Uploading)
             }
             (AttachmentEvent::AttachmentReady(ready), Self::Open(announced, _)) => {
-                Self::Ready(announced, Box::new(ready.clone()), None)
+                let stored = Stored { ready: ready.clone(), linked: None, kept_by: Vec::new() };
+                Self::Ready(announced, Box::new(stored))
             }
             (AttachmentEvent::AttachmentFailed(failed), Self::Open(announced, _)) => {
                 Self::Failed(announced, failed.reason)
             }
-            (AttachmentEvent::AttachmentLinked(linked), Self::Ready(announced, ready, _)) => {
-                Self::Ready(announced, ready, Some(*linked))
+            (AttachmentEvent::AttachmentLinked(linked), Self::Ready(announced, mut stored)) => {
+                stored.linked = Some(*linked);
+                Self::Ready(announced, stored)
+            }
+            (AttachmentEvent::ProviderFileUploaded(kept), Self::Ready(announced, mut stored)) => {
+                stored.kept_by.retain(|before| !before.is_by(&kept.provider, &kept.key_fingerprint));
+                stored.kept_by.push(kept.clone());
+                Self::Ready(announced, stored)
             }
             (
                 AttachmentEvent::AttachmentDeleted(_),
@@ -242,6 +288,7 @@ impl Attachment {
                 | AttachmentEvent::AttachmentReady(_)
                 | AttachmentEvent::AttachmentFailed(_)
                 | AttachmentEvent::AttachmentLinked(_)
+                | AttachmentEvent::ProviderFileUploaded(_)
                 | AttachmentEvent::AttachmentDeleted(_),
                 before,
             ) => before,

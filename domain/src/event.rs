@@ -11,7 +11,8 @@ mod user;
 
 pub use attachment::{
     AttachmentContent, AttachmentDeleted, AttachmentEvent, AttachmentFailed, AttachmentLinked,
-    AttachmentPurged, AttachmentReady, AttachmentRequested, FailReason, ReadyContent, UploadStarted,
+    AttachmentPurged, AttachmentReady, AttachmentRequested, FailReason, ProviderFileUploaded, ReadyContent,
+    UploadStarted,
 };
 pub use codec::{DecodeError, EncodeError, Encoded, SealedJson};
 pub use conversation::{

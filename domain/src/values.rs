@@ -4,6 +4,7 @@
 mod attachment;
 mod blob_key;
 mod catalogue_names;
+mod key_fingerprint;
 mod media_type;
 mod numbers;
 mod outcome;
@@ -13,6 +14,7 @@ mod time;
 pub use attachment::{AttachmentStatus, BatchId, DraftId, FileName, ImageDetails, Origin};
 pub use blob_key::BlobKey;
 pub use catalogue_names::{ModelId, ProviderId};
+pub use key_fingerprint::key_fingerprint;
 pub use media_type::MediaType;
 pub use numbers::{Epoch, MaxTokens, NumberError, Params, PictureSize, Seq, Temperature, TopP};
 pub use outcome::{

@@ -9,6 +9,7 @@ mod chat_request;
 mod client;
 mod error;
 mod fields;
+mod inline_data;
 mod picture_request;
 mod redo;
 mod server;
@@ -17,18 +18,21 @@ mod subscribe;
 mod v1;
 
 pub use asset::{
-    AssetMetadata, BatchFile, BatchUpload, Dimensions, ReadyAsset, UploadAborted, UploadInstructions,
-    UploadProgress,
+    AssetError, AssetHead, AssetMetadata, BatchFile, BatchUpload, Dimensions, ReadyAsset, UploadAborted,
+    UploadInstructions, UploadProgress,
 };
-pub use asset_request::{AssetBegin, AssetFrame, AssetGiven, AssetKind, AssetProgress, AssetWish};
+pub use asset_request::{
+    AssetBegin, AssetFrame, AssetGiven, AssetKind, AssetProgress, AssetSource, AssetWish, FetchFrame,
+};
 pub use chat_request::{ChatFrame, ChatRequest, Extras, Given, Where};
 pub use client::{CancelTarget, ClientFrame};
 pub use error::{ErrorCode, FrameError};
+pub use inline_data::InlineData;
 pub use picture_request::{PictureFrame, PictureRequest};
 pub use redo::{Edit, OnMessage, Rate, Regenerate};
 pub use server::{
-    AssetError, AssetHead, ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, PictureError,
-    PictureMade, PictureProgress, ServerFrame,
+    ChatChunk, ChatError, ChatHead, ChatResponse, ErrorFrame, PictureError, PictureMade, PictureProgress,
+    ServerFrame,
 };
 pub use shapes::frame_schemas;
 pub use subscribe::{Standing, Subscribe};

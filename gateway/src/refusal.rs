@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use slipstream_commands::ports::PortError;
+use slipstream_commands::ports::{FetchError, PortError};
 use slipstream_commands::{AttachmentError, CommandError};
 use slipstream_domain::attachment::LimitRejection;
 use slipstream_projections::QueryError;
@@ -38,6 +38,14 @@ impl Refusal {
     pub(crate) fn draining() -> Self {
         let message = "The server is restarting; try again in a moment.";
         Self { retry_after_ms: Some(RETRY_AFTER_MS), ..Self::new(ErrorCode::Unavailable, message) }
+    }
+
+    /// A socket has as much under way as it may.
+    pub(crate) fn too_many_at_once(most: u32) -> Self {
+        Self::new(
+            ErrorCode::RateLimited,
+            format!("at most {most} replies and fetches at once on one connection"),
+        )
     }
 
     /// All messages of a day on the operator's keys are used.
@@ -125,6 +133,15 @@ impl From<AttachmentError> for Refusal {
             AttachmentError::Limit(LimitRejection::TooManyOpen { .. }) => ErrorCode::RateLimited,
             AttachmentError::Limit(LimitRejection::Type(_) | LimitRejection::Empty) => ErrorCode::BadFrame,
             AttachmentError::NotUploaded | AttachmentError::Failed(_) => ErrorCode::Conflict,
+            AttachmentError::Fetch(ref error) => match error {
+                FetchError::NotPublic => ErrorCode::Forbidden,
+                FetchError::Status(_) | FetchError::Redirect | FetchError::TooManyRedirects => {
+                    ErrorCode::Conflict
+                }
+                FetchError::Unreachable | FetchError::TimedOut | FetchError::NotOffered => {
+                    ErrorCode::Unavailable
+                }
+            },
         };
         Self::new(code, error.to_string())
     }

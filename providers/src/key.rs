@@ -5,6 +5,7 @@ use std::fmt;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use slipstream_domain::UserId;
+use slipstream_domain::values::key_fingerprint;
 
 /// A vendor's key, fit for a header. Its text is exposed here only, for that header and for redaction.
 #[derive(Clone)]
@@ -34,6 +35,12 @@ impl ApiKey {
     /// The key alone, marked so that HTTP code does not print it.
     pub(crate) fn bare(&self) -> Result<HeaderValue, KeyError> {
         sensitive(self.0.expose_secret())
+    }
+
+    /// Tells it from other keys; see [`key_fingerprint`].
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        key_fingerprint(self.0.expose_secret())
     }
 
     /// `text` with this key taken out wherever it stands.

@@ -18,13 +18,14 @@ use crate::subcommands::projections_drop_old::DropOldOptions;
 use crate::subcommands::projections_rebuild::RebuildOptions;
 use crate::subcommands::projections_retry::RetryOptions;
 use crate::subcommands::projections_status::StatusOptions;
+use crate::subcommands::read_document::ReadOptions;
 use crate::subcommands::replay::ReplayOptions;
 use crate::subcommands::schema::SchemaOptions;
 use crate::subcommands::serve::ServeOptions;
 use crate::subcommands::users::{AddOptions, EraseOptions, SessionOptions};
 use crate::subcommands::{
-    analytics_describe, dev, doctor, export, keys_rotate, log_tail, projections_drop_old, projections_rebuild, projections_retry, replay,
-    schema, serve, users,
+    analytics_describe, dev, doctor, export, keys_rotate, log_tail, projections_drop_old,
+    projections_rebuild, projections_retry, replay, schema, serve, users,
 };
 
 /// A self-hosted backend for multi-provider AI chat.
@@ -98,6 +99,9 @@ pub(crate) enum Command {
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Read a PDF file from standard input, for the service.
+    #[command(hide = true)]
+    ReadDocument(ReadOptions),
 }
 
 /// What to do with the log.

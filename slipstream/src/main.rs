@@ -34,7 +34,7 @@ use config::{Config, Surroundings};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli) {
+    match cli.command.run_alone().map_or_else(|| run(cli), Ok) {
         Ok(code) => code,
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -14,6 +14,7 @@ pub(crate) mod projections_drop_old;
 pub(crate) mod projections_rebuild;
 pub(crate) mod projections_retry;
 pub(crate) mod projections_status;
+pub(crate) mod read_document;
 pub(crate) mod replay;
 pub(crate) mod schema;
 pub(crate) mod serve;
@@ -24,7 +25,9 @@ use std::process::ExitCode;
 
 use slipstream_projections::{READ_MODELS, ReadModel};
 
-use crate::cli::{AnalyticsCommand, Command, ConfigCommand, KeysCommand, LogCommand, ProjectionsCommand, UsersCommand};
+use crate::cli::{
+    AnalyticsCommand, Command, ConfigCommand, KeysCommand, LogCommand, ProjectionsCommand, UsersCommand,
+};
 use crate::config::{Config, did_you_mean};
 use crate::usage::Usage;
 
@@ -58,9 +61,14 @@ impl Command {
             Self::Doctor(options) => &options.database,
             Self::Models(options) => &options.database,
             Self::Config(ConfigCommand::Show(options)) => &options.database,
-            Self::Schema(_) => return None,
+            Self::Schema(_) | Self::ReadDocument(_) => return None,
         };
         database.data_dir.as_deref()
+    }
+
+    /// Runs what wants no settings; `None` of everything else.
+    pub(crate) fn run_alone(&self) -> Option<ExitCode> {
+        if let Self::ReadDocument(options) = self { Some(read_document::run(options)) } else { None }
     }
 
     /// # Errors
@@ -97,6 +105,7 @@ impl Command {
             Self::Models(options) => models::run(&config, &options),
             Self::Schema(options) => schema::run(&options),
             Self::Config(ConfigCommand::Show(options)) => config_show::run(&config, &options),
+            Self::ReadDocument(options) => Ok(read_document::run(&options)),
         }
     }
 }

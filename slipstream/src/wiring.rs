@@ -16,6 +16,7 @@ use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, StreamState, watch_lag};
 use slipstream_providers::{Catalogue, Providers};
 use slipstream_vault::{OwnKeysFirst, Vault};
+use slipstream_web::{HttpWeb, SystemResolver, WebSettings};
 use slipstream_workers::{Patience, Reaper, WorkerDeps, Workers};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -30,6 +31,7 @@ use crate::ports::Ports;
 use crate::readiness;
 use crate::role::Role;
 use crate::sign_in::SignIn;
+use crate::subcommands::read_document::DocumentProcess;
 use crate::telemetry::{Metrics, traceparent};
 
 /// What a process is made from.
@@ -159,10 +161,15 @@ pub(crate) async fn start(
     if roles.contains(&Role::Worker) || roles.contains(&Role::Gateway) {
         let Store { blobs, urls, settings } =
             files::open(&parts.files, data_dir, address, clock, &life.log.tasks)?;
-        let files = Attachments::new(shared.app.clone(), blobs, settings);
+        let web = HttpWeb::new(parts.files.reach.clone(), Arc::new(SystemResolver), WebSettings::default());
+        let web = web.context("files cannot be fetched from the web")?;
+        let documents = DocumentProcess::new().context("documents cannot be read")?;
+        let files = Attachments::new(shared.app.clone(), blobs, settings)
+            .with_web(Arc::new(web))
+            .with_documents(Arc::new(documents));
         if roles.contains(&Role::Worker) {
             worker(&shared, Arc::clone(&providers), files.clone(), parts.worker, alone, life).await?;
-            reaper(&shared, files.clone(), life);
+            reaper(&shared, files.clone(), parts.files.patience, life);
         }
         if roles.contains(&Role::Gateway) {
             let authenticate = parts.sign_in.authenticate(&shared.app, &parts.vault);
@@ -223,8 +230,8 @@ async fn worker(
 }
 
 /// Clears up behind files, for all processes.
-fn reaper(shared: &Shared, files: Attachments, life: &Lifecycle) {
-    let reaper = Reaper::new(shared.app.clone(), files, shared.read_models.clone(), Patience::default());
+fn reaper(shared: &Shared, files: Attachments, patience: Patience, life: &Lifecycle) {
+    let reaper = Reaper::new(shared.app.clone(), files, shared.read_models.clone(), patience);
     one_at_a_time("reaper", shared, life, move |stop| reaper.clone().run(stop));
 }
 

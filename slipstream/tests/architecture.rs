@@ -9,7 +9,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate by its folder, and the folders of ours it may depend on.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("eventlog", &[]),
     ("commands", &["domain", "eventlog"]),
@@ -23,6 +23,7 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("adapters/redis", &["domain", "projections"]),
     ("adapters/s3", &["domain", "commands"]),
     ("adapters/vault", &["domain", "eventlog", "commands"]),
+    ("adapters/web", &["domain", "commands"]),
     (
         "slipstream",
         &[
@@ -39,6 +40,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "adapters/redis",
             "adapters/s3",
             "adapters/vault",
+            "adapters/web",
         ],
     ),
     (TESTKIT, ANYTHING),
@@ -52,7 +54,7 @@ const ANYTHING: &[&str] = &["*"];
 /// Outside crates (a closing `*` stands for any ending) and the only folders that may use them.
 const RESTRICTED: [(&str, &[&str]); 10] = [
     ("sqlx", &["eventlog", "projections", "adapters/vault", "slipstream", "bench"]),
-    ("reqwest", &["providers"]),
+    ("reqwest", &["providers", "adapters/web"]),
     ("axum", &["gateway"]),
     ("async-nats", &["adapters/nats"]),
     ("redis", &["adapters/redis"]),

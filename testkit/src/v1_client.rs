@@ -54,10 +54,11 @@ impl V1Client {
         if kind == "ack"
             || kind == "typing"
             || kind.starts_with("image_gen_")
+            || kind.starts_with("asset_")
             || kind.starts_with("conversation:") && frame["version"].is_null()
         {
             // An ack is no version that is known: the events before it may still be on their way. News of the list of
-            // conversations, and of a picture on its way, have none.
+            // conversations, of a picture on its way and of files have none.
             self.others.push(frame.clone());
             return Ok(None);
         }
@@ -134,7 +135,7 @@ impl Conversation {
                 let reply = self.replies.entry(text(frame, "generationId")?).or_default();
                 reply.resumed(frame)?;
             }
-            "ai_chat_chunk" => {
+            "ai_chat_chunk" | "ai_chat_inline_data" => {
                 let reply = self.replies.entry(text(frame, "generationId")?).or_default();
                 return reply.chunk(frame);
             }

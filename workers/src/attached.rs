@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use futures::TryStreamExt;
 use slipstream_commands::{AttachmentError, Attachments, CommandError, ReadyFile};
-use slipstream_domain::{AttachmentId, ErrorClass, UserId};
+use slipstream_domain::event::ProviderFileUploaded;
+use slipstream_domain::{AttachmentId, ErrorClass, Timestamp, UserId};
 use slipstream_providers::{ApiKey, Attachment, Intake, Model, Source};
 
 use crate::answer::Fault;
@@ -72,14 +73,44 @@ impl Worker {
             return Ok(Source::Url(files.download(file).await.map_err(unavailable)?.url));
         }
         if intake.upload {
-            let whole =
-                Attachment { source: Source::Inline(content(files, file).await?), ..attachment.clone() };
-            let uploaded = self.providers.upload(&to.model.provider, to.key, &whole).await;
-            return Ok(Source::Uploaded(uploaded.map_err(Fault::from)?.name));
+            return Ok(Source::Uploaded(self.uploaded(files, file, attachment, to).await?));
         }
         let name = attachment.filename.as_deref().unwrap_or("The file");
         let message = format!("{name} is too large for {}.", to.model.name);
         Err(Fault::new(ErrorClass::InvalidRequest, message).into())
+    }
+
+    /// What the vendor calls a file that it keeps; given to it now unless it was before and it keeps it still.
+    async fn uploaded(
+        &self,
+        files: &Attachments,
+        file: &ReadyFile,
+        attachment: &Attachment,
+        to: Shown<'_>,
+    ) -> Result<String, Unprepared> {
+        let (provider, now) = (&to.model.provider, self.app.now());
+        // Whoever is reached without a key keeps files for everybody.
+        let key_fingerprint = to.key.map(ApiKey::fingerprint).unwrap_or_default();
+        if let Some(kept) = file.kept_by.iter().find(|kept| kept.serves(provider, &key_fingerprint, now)) {
+            return Ok(kept.reference.clone());
+        }
+        let whole = Attachment { source: Source::Inline(content(files, file).await?), ..attachment.clone() };
+        let uploaded = self.providers.upload(provider, to.key, &whole).await.map_err(Fault::from)?;
+        let kept_for = i64::try_from(uploaded.kept_for.as_micros()).unwrap_or(i64::MAX);
+        let kept = ProviderFileUploaded {
+            provider: provider.clone(),
+            key_fingerprint,
+            reference: uploaded.name,
+            expires_at: Timestamp::from_micros(now.micros().saturating_add(kept_for)),
+        };
+        if let Err(error) = files.keep_provider_file(to.owner, file.id, &kept).await {
+            // It is given once more the next time.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "it is not noted that a vendor keeps a file"
+            );
+        }
+        Ok(kept.reference)
     }
 }
 
@@ -108,7 +139,8 @@ fn unavailable(error: AttachmentError) -> Unprepared {
         | AttachmentError::NotFound
         | AttachmentError::NotUploaded
         | AttachmentError::Failed(_)
-        | AttachmentError::Limit(_)) => unreadable(&error).into(),
+        | AttachmentError::Limit(_)
+        | AttachmentError::Fetch(_)) => unreadable(&error).into(),
     }
 }
 

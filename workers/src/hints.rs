@@ -53,7 +53,8 @@ impl Hints {
                         LiveMessage::Cancel { .. } => return Hint::Cancel,
                         LiveMessage::Output { .. }
                         | LiveMessage::Beat { .. }
-                        | LiveMessage::Typing { .. } => {}
+                        | LiveMessage::Typing { .. }
+                        | LiveMessage::File { .. } => {}
                     },
                     Some(BusEvent::Lagged) => return Hint::Missed,
                     None => self.ear = Ear::opening(Arc::clone(&self.bus), self.subject, None),

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use slipstream_commands::ports::LiveMessage;
-use slipstream_domain::{ConversationId, Epoch, GenerationId, Run, Seq, Timestamp, UserId};
+use slipstream_commands::ports::{FileNews, LiveMessage};
+use slipstream_domain::{AttachmentId, ConversationId, Epoch, GenerationId, Run, Seq, Timestamp, UserId};
 use uuid::Uuid;
 
 /// What the JSON below means. A change that readers of it would misunderstand needs the next number.
@@ -48,6 +48,24 @@ enum Version1<'a> {
         #[serde(rename = "o")]
         connection: Uuid,
     },
+    Coming {
+        #[serde(rename = "a")]
+        attachment: AttachmentId,
+        #[serde(rename = "p")]
+        progress: f64,
+        #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+        #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+        #[serde(rename = "o")]
+        connection: Uuid,
+    },
+    Ready {
+        #[serde(rename = "a")]
+        attachment: AttachmentId,
+        #[serde(rename = "o")]
+        connection: Uuid,
+    },
 }
 
 /// Bytes that mean nothing to this version.
@@ -75,6 +93,15 @@ pub(crate) fn encode(message: &LiveMessage) -> serde_json::Result<Bytes> {
         LiveMessage::Typing { conversation, user, connection } => {
             Version1::Typing { conversation: *conversation, user: *user, connection: *connection }
         }
+        LiveMessage::File { attachment, news, connection } => {
+            let (attachment, connection) = (*attachment, *connection);
+            match *news {
+                FileNews::OnItsWay { progress, bytes, total } => {
+                    Version1::Coming { attachment, progress, bytes, total, connection }
+                }
+                FileNews::Ready => Version1::Ready { attachment, connection },
+            }
+        }
     };
     let mut bytes = vec![VERSION];
     serde_json::to_writer(&mut bytes, &message)?;
@@ -96,6 +123,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<LiveMessage, Unreadable> {
         Version1::Typing { conversation, user, connection } => {
             LiveMessage::Typing { conversation, user, connection }
         }
+        Version1::Coming { attachment, progress, bytes, total, connection } => {
+            let news = FileNews::OnItsWay { progress, bytes, total };
+            LiveMessage::File { attachment, news, connection }
+        }
+        Version1::Ready { attachment, connection } => {
+            LiveMessage::File { attachment, news: FileNews::Ready, connection }
+        }
     })
 }
 
@@ -105,11 +139,13 @@ mod tests {
 
     use super::*;
 
-    fn messages() -> [LiveMessage; 4] {
+    fn messages() -> [LiveMessage; 6] {
         let (generation, epoch) = (GenerationId::from_uuid(Uuid::from_u128(1)), Epoch(2));
         let run = Run::delta(Seq(3), Part::Text, 4, "é".into());
         let (conversation, user) =
             (ConversationId::from_uuid(Uuid::from_u128(5)), UserId::from_uuid(Uuid::from_u128(6)));
+        let (attachment, connection) = (AttachmentId::from_uuid(Uuid::from_u128(9)), Uuid::from_u128(7));
+        let coming = FileNews::OnItsWay { progress: 40.0, bytes: Some(2), total: None };
         [
             LiveMessage::Output {
                 generation,
@@ -120,7 +156,9 @@ mod tests {
             },
             LiveMessage::Beat { generation, epoch, seq: Seq(3) },
             LiveMessage::Cancel { generation },
-            LiveMessage::Typing { conversation, user, connection: Uuid::from_u128(7) },
+            LiveMessage::Typing { conversation, user, connection },
+            LiveMessage::File { attachment, news: coming, connection },
+            LiveMessage::File { attachment, news: FileNews::Ready, connection },
         ]
     }
 
@@ -134,6 +172,8 @@ mod tests {
             format!(r#"{{"beat":{{"g":"{one}1","e":2,"s":3}}}}"#),
             format!(r#"{{"cancel":{{"g":"{one}1"}}}}"#),
             format!(r#"{{"typing":{{"c":"{one}5","u":"{one}6","o":"{one}7"}}}}"#),
+            format!(r#"{{"coming":{{"a":"{one}9","p":40.0,"b":2,"o":"{one}7"}}}}"#),
+            format!(r#"{{"ready":{{"a":"{one}9","o":"{one}7"}}}}"#),
         ];
         for (message, golden) in messages().iter().zip(golden) {
             let bytes = encode(message).unwrap();

@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use slipstream_commands::ports::{PortError, ProviderKeys, StoredKey};
+use slipstream_domain::values::key_fingerprint;
 use slipstream_domain::{KeyId, ProviderId, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ impl VaultProviderKeys {
         let key_id = KeyId::from_uuid(Uuid::now_v7());
         let data_key = self.0.of(Some(user.as_uuid())).await?.key.ok_or(VaultError::Erased)?;
         let sealed = data_key.seal(&bound(user, provider, key_id), key.expose_secret().as_bytes())?;
-        let fingerprint = fingerprint(key);
+        let fingerprint = key_fingerprint(key.expose_secret());
         let stored_at = sqlx::query_scalar!(
             r#"WITH others AS (
                    UPDATE vault.provider_key SET is_default = false
@@ -145,12 +145,4 @@ impl ProviderKeys for VaultProviderKeys {
 /// The provider comes last: all before it has a fixed length.
 fn bound(user: UserId, provider: &ProviderId, key_id: KeyId) -> Vec<u8> {
     [&user.as_uuid().as_bytes()[..], key_id.as_uuid().as_bytes(), provider.as_str().as_bytes()].concat()
-}
-
-/// 48 bits of a hash of it. Vendors' keys are random, so that nothing can be guessed from this.
-fn fingerprint(key: &SecretString) -> String {
-    let mut hash = Sha256::new();
-    hash.update(b"slipstream provider key\0");
-    hash.update(key.expose_secret().as_bytes());
-    hex::encode(&hash.finalize()[..6])
 }

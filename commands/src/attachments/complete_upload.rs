@@ -52,11 +52,10 @@ impl Attachments {
             let blob = Blob { key, version_id: meta.version_id.clone() };
             self.look(&blob, &meta).await?
         } else {
-            Look { sniffed: Sniffed::Unknown, image: None, text_preview: None }
+            Look::of(Sniffed::Unknown)
         };
         let BlobMeta { size, mime, etag, version_id, checksum, storage_class } = meta;
-        let Look { sniffed, image, text_preview } = look;
-        let pages = None;
+        let Look { sniffed, image, pages, text_preview } = look;
         Ok(Found {
             version_id,
             etag,

@@ -5,7 +5,7 @@ use slipstream_domain::event::FailReason;
 use slipstream_eventlog::AppendError;
 
 use crate::CommandError;
-use crate::ports::BlobError;
+use crate::ports::{BlobError, FetchError};
 
 /// Why something could not be done about a file.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum AttachmentError {
     /// It will never be ready.
     #[error("{}", told(*.0))]
     Failed(FailReason),
+    /// It cannot be had from where it is.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// Everything else that keeps a use case from being carried out.
     #[error(transparent)]
     Command(#[from] CommandError),

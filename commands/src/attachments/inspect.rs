@@ -1,7 +1,8 @@
-//! Looks into a stored file: what its first bytes are, what a picture's header says, how a text begins. Reads no more than
-//! that takes, and decodes no pixel.
+//! Looks into a stored file: what its first bytes are, what a picture's header says, how a text begins, what a document says
+//! of itself. Reads no more than that takes, and decodes no pixel.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use image::metadata::Orientation;
@@ -10,16 +11,19 @@ use infer::MatcherType;
 use slipstream_domain::attachment::{FileClass, Sniffed};
 use slipstream_domain::values::clean_text;
 use slipstream_domain::{ImageDetails, MediaType};
+use tokio::time::timeout;
 
 use super::frames::frames;
 use super::{AttachmentError, Attachments};
 use crate::CommandError;
-use crate::ports::{Blob, BlobError, BlobMeta, ByteRange};
+use crate::ports::{Blob, BlobError, BlobMeta, ByteRange, DocumentFacts};
 
 /// Enough to know a file by.
 const HEAD: u64 = 8 * 1024;
 /// How much of a text is kept for people and models to see.
 const PREVIEW: usize = 4 * 1024;
+/// How long a document waits for its turn to be read: whoever uploaded it waits too.
+const TURN: Duration = Duration::from_secs(5);
 /// A header that asks for more memory is no picture's.
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
 
@@ -28,7 +32,15 @@ const MOST_MEMORY: u64 = 64 * 1024 * 1024;
 pub(super) struct Look {
     pub(super) sniffed: Sniffed,
     pub(super) image: Option<ImageDetails>,
+    pub(super) pages: Option<u32>,
     pub(super) text_preview: Option<String>,
+}
+
+impl Look {
+    /// No more than that.
+    pub(super) fn of(sniffed: Sniffed) -> Self {
+        Self { sniffed, image: None, pages: None, text_preview: None }
+    }
 }
 
 impl Attachments {
@@ -38,7 +50,7 @@ impl Attachments {
         // A picture's frames are counted to its end. How large one may be is limited.
         let length = if class == Some(FileClass::Image) { meta.size } else { meta.size.min(HEAD) };
         let Some(last) = length.checked_sub(1) else { return Ok(look(&[], &meta.mime, class)) };
-        let _permit =
+        let turn =
             self.inspections.acquire().await.map_err(|error| CommandError::Inner(error.to_string()))?;
         let read = self.store.get(blob, Some(ByteRange::Between(0, last))).await?;
         if read.meta.etag != meta.etag {
@@ -52,19 +64,38 @@ impl Attachments {
         });
         let (bytes, mime) = (bytes.await.map_err(BlobError::Source)?, meta.mime.clone());
         let looking = tokio::task::spawn_blocking(move || look(&bytes, &mime, class));
-        Ok(looking.await.map_err(|error| CommandError::Inner(error.to_string()))?)
+        let look = looking.await.map_err(|error| CommandError::Inner(error.to_string()))?;
+        drop(turn);
+        if look.sniffed == pdf() && class == Some(FileClass::Document) {
+            return self.read(blob, look).await;
+        }
+        Ok(look)
     }
+
+    /// Adds what a document says of itself. When others are read for long, it says nothing.
+    async fn read(&self, blob: &Blob, look: Look) -> Result<Look, AttachmentError> {
+        let Some(documents) = &self.documents else { return Ok(look) };
+        let Ok(turn) = timeout(TURN, self.readings.acquire()).await else { return Ok(look) };
+        let _turn = turn.map_err(|error| CommandError::Inner(error.to_string()))?;
+        let bytes = self.store.get(blob, None).await?.bytes;
+        let DocumentFacts { pages, text } = documents.read_pdf(bytes, PREVIEW).await;
+        Ok(Look { pages, text_preview: text.map(clean_text), ..look })
+    }
+}
+
+fn pdf() -> Sniffed {
+    MediaType::parse("application/pdf").map_or(Sniffed::Unknown, Sniffed::Known)
 }
 
 fn look(bytes: &[u8], mime: &MediaType, class: Option<FileClass>) -> Look {
     let sniffed = sniff(bytes);
     let image = (class == Some(FileClass::Image)).then(|| probe(bytes, mime)).flatten();
     let text_preview = (sniffed == Sniffed::Text).then(|| preview(bytes));
-    Look { sniffed, image, text_preview }
+    Look { image, text_preview, ..Look::of(sniffed) }
 }
 
 /// What the first bytes are of. No file that can run is text, but a script is.
-fn sniff(bytes: &[u8]) -> Sniffed {
+pub(super) fn sniff(bytes: &[u8]) -> Sniffed {
     let head = &bytes[..bytes.len().min(usize::try_from(HEAD).unwrap_or(usize::MAX))];
     match infer::get(head) {
         Some(kind) if matches!(kind.matcher_type(), MatcherType::Audio | MatcherType::Video) => {

@@ -1,7 +1,7 @@
 //! Where the bytes of files are. The log knows of them what [`BlobMeta`] says, and nothing of what is in them.
 
 use std::io;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -190,6 +190,8 @@ impl ByteRange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there should be {least} to {most} bytes")]
 pub struct WrongLength {
+    /// How many have come; more than `most` when there may be more still.
+    pub seen: u64,
     /// How many at the least.
     pub least: u64,
     /// How many at the most.
@@ -199,30 +201,32 @@ pub struct WrongLength {
 /// The same bytes; breaks off with [`WrongLength`] as soon as there are more than `expected`, or when they end with fewer.
 #[must_use]
 pub fn exactly(expected: u64, bytes: ByteStream) -> ByteStream {
-    counted(WrongLength { least: expected, most: expected }, bytes)
+    counted(expected..=expected, bytes)
 }
 
 /// The same bytes; breaks off with [`WrongLength`] as soon as there are more than `most`, or when there is none.
 #[must_use]
 pub fn at_most(most: u64, bytes: ByteStream) -> ByteStream {
-    counted(WrongLength { least: 1, most }, bytes)
+    counted(1..=most, bytes)
 }
 
-fn counted(right: WrongLength, bytes: ByteStream) -> ByteStream {
-    let wrong = move || Err(io::Error::new(io::ErrorKind::InvalidData, right));
+fn counted(right: RangeInclusive<u64>, bytes: ByteStream) -> ByteStream {
+    let (least, most) = right.into_inner();
+    let wrong =
+        move |seen| Err(io::Error::new(io::ErrorKind::InvalidData, WrongLength { seen, least, most }));
     futures::stream::unfold(Some((bytes, 0_u64)), move |state| async move {
         let (mut bytes, before) = state?;
         match bytes.next().await {
             Some(Ok(piece)) => {
                 let so_far = before.saturating_add(piece.len() as u64);
-                if so_far > right.most {
-                    Some((wrong(), None))
+                if so_far > most {
+                    Some((wrong(so_far), None))
                 } else {
                     Some((Ok(piece), Some((bytes, so_far))))
                 }
             }
             Some(Err(error)) => Some((Err(error), None)),
-            None if before < right.least => Some((wrong(), None)),
+            None if before < least => Some((wrong(before), None)),
             None => None,
         }
     })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slipstream_domain::{ConversationId, Epoch, GenerationId, Run, Seq, Timestamp, UserId};
+use slipstream_domain::{AttachmentId, ConversationId, Epoch, GenerationId, Run, Seq, Timestamp, UserId};
 
 use super::PortError;
 
@@ -70,6 +70,31 @@ pub enum LiveMessage {
         /// The socket it came from, which does not want to hear it again.
         connection: uuid::Uuid,
     },
+    /// Something becomes of a file of the user's.
+    File {
+        /// Which.
+        attachment: AttachmentId,
+        /// What.
+        news: FileNews,
+        /// The socket that knows it already.
+        connection: uuid::Uuid,
+    },
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FileNews {
+    /// It is on its way.
+    OnItsWay {
+        /// Percent.
+        progress: f64,
+        /// How many bytes are there, if that is known.
+        bytes: Option<u64>,
+        /// How many there will be, if that is known.
+        total: Option<u64>,
+    },
+    /// It is stored and has been checked.
+    Ready,
 }
 
 /// What a subscriber gets.

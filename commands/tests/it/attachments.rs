@@ -2,40 +2,42 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use slipstream_commands::attachments::{Announce, Instructed};
-use slipstream_commands::ports::ByteStream;
+use slipstream_commands::ports::{ByteStream, DocumentFacts, Documents, Web};
 use slipstream_commands::{
     AttachmentError, AttachmentSettings, Attachments, CommandError, Place, PostRequest, post_message,
 };
 use slipstream_domain::attachment::{LimitRejection, Limits, Usage};
 use slipstream_domain::event::FailReason;
 use slipstream_domain::{AttachmentId, FileName, MediaType, OnBusy, Origin, UserId};
-use slipstream_local::{FileBlobs, SystemClock, UrlSigner};
+use slipstream_testkit::file_store;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::world::{World, says};
 
-struct Files {
+pub(crate) struct Files {
     world: World,
-    use_cases: Attachments,
-    ann: UserId,
+    pub(crate) use_cases: Attachments,
+    pub(crate) ann: UserId,
     _kept: TempDir,
 }
 
 impl Files {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
-        let public = "http://127.0.0.1:4000".parse().unwrap();
-        let urls = UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new()));
-        let store = FileBlobs::open(folder.path().to_owned(), Arc::new(urls)).unwrap();
         let limits = Limits { pixels: 1000, ..Limits::default() };
         let settings = AttachmentSettings { limits, ..AttachmentSettings::default() };
-        let use_cases = Attachments::new(world.app.clone(), Arc::new(store), settings);
+        let use_cases = Attachments::new(world.app.clone(), file_store(folder.path()), settings);
         let ann = world.user("ann@example.com").await;
         Self { world, use_cases, ann, _kept: folder }
+    }
+
+    pub(crate) fn with_web(self, web: Arc<dyn Web>) -> Self {
+        Self { use_cases: self.use_cases.with_web(web), ..self }
     }
 
     fn announce(&self, name: &str, mime: &str, size: u64) -> Announce {
@@ -93,7 +95,7 @@ impl Files {
         post_message(&self.world.app, request).await.unwrap().conversation_id.as_uuid()
     }
 
-    async fn events(&self, id: AttachmentId) -> Vec<String> {
+    pub(crate) async fn events(&self, id: AttachmentId) -> Vec<String> {
         self.world.events(id.as_uuid()).await
     }
 }
@@ -183,6 +185,65 @@ async fn what_is_not_what_was_said_fails_and_its_bytes_go() {
     assert_eq!(files.refused("image/png", &png(9, 9)[..20]).await, FailReason::UnreadableImage);
 }
 
+/// A PNG that says it has 60 000 x 60 000 pixels: 14 GB for whoever decodes it.
+fn bomb() -> Vec<u8> {
+    let mut bytes = png(9, 9);
+    bytes[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    // The checksum of PNG (RFC 2083, 15).
+    let crc = !bytes[12..29].iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
+        )
+    });
+    bytes[29..33].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+/// An animation of many small pictures, together too many pixels.
+fn flicker() -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    let frames = (0..20).map(|_| image::Frame::new(image::RgbaImage::new(9, 9)));
+    encoder.encode_frames(frames).unwrap();
+    drop(encoder);
+    bytes.into_inner()
+}
+
+/// Says the same of every document.
+struct Reader;
+
+#[async_trait]
+impl Documents for Reader {
+    async fn read_pdf(&self, bytes: ByteStream, most: usize) -> DocumentFacts {
+        assert!(bytes.count().await > 0 && most > 0);
+        DocumentFacts { pages: Some(3), text: Some("once\0upon".to_owned()) }
+    }
+}
+
+#[tokio::test]
+async fn a_document_has_its_pages_and_every_text_its_beginning() {
+    let files = Files::new().await;
+    let read = Files { use_cases: files.use_cases.clone().with_documents(Arc::new(Reader)), ..files };
+    for (mime, bytes, pages, preview) in [
+        ("application/pdf", &b"%PDF-1.7 and so on"[..], Some(3), "once\u{FFFD}upon"),
+        ("text/markdown", b"# A title\n", None, "# A title\n"),
+    ] {
+        let id = read.uploaded("a file", mime, bytes).await;
+        let ready = read.use_cases.complete_upload(read.ann, id).await.unwrap().ready;
+        assert_eq!(ready.pages, pages, "{mime}");
+        let content = ready.content.into_open().unwrap();
+        assert_eq!(content.text_preview.as_deref(), Some(preview), "{mime}");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_that_would_burst_its_viewer_is_refused_by_its_header() {
+    let files = Files::new().await;
+    assert_eq!(files.refused("image/png", &bomb()).await, FailReason::UnreadableImage);
+    assert_eq!(files.refused("image/gif", &flicker()).await, FailReason::UnreadableImage);
+}
+
 #[tokio::test]
 async fn what_is_too_large_empty_or_of_no_type_we_take_is_not_announced() {
     let files = Files::new().await;
@@ -221,9 +282,7 @@ async fn bytes_that_come_through_us_are_as_many_as_was_said() {
     };
     let announce = files.announce("a.txt", "text/plain", 4);
     assert_eq!(store(announce.clone(), b"text").await.unwrap().ready.size, 4);
-    let unknown = Announce { size: None, ..announce.clone() };
-    assert_eq!(store(unknown.clone(), b"any length").await.unwrap().ready.size, 10);
-    for (announce, bytes) in [(announce.clone(), &b"longer"[..]), (announce, b"s"), (unknown, b"")] {
+    for (announce, bytes) in [(announce.clone(), &b"longer"[..]), (announce, b"s")] {
         let refused = store(announce, bytes).await;
         assert!(matches!(refused, Err(AttachmentError::Failed(FailReason::FetchFailed))), "{bytes:?}");
     }

@@ -7,6 +7,7 @@ mod cancelling;
 mod changing;
 mod deleting;
 mod dispatching;
+mod fetching;
 mod free_messages;
 mod generating;
 mod posting;

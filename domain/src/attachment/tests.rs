@@ -217,3 +217,34 @@ fn limits_are_by_type_and_by_user() {
     let busy = Usage { bytes: 0, open: limits.open };
     assert!(matches!(taken("text/plain", 1, busy), Err(LimitRejection::TooManyOpen { .. })));
 }
+
+#[test]
+fn what_a_vendor_keeps_is_known_by_its_key_until_it_expires() {
+    let at = Timestamp::from_millis;
+    let gemini = ProviderId::parse("gemini").unwrap();
+    let kept = |key: &str, reference: &str, expires: i64| ProviderFileUploaded {
+        provider: gemini.clone(),
+        key_fingerprint: key.to_owned(),
+        reference: reference.to_owned(),
+        expires_at: at(expires),
+    };
+    let mut file = announced();
+    assert_eq!(file.keep(ann(), kept("k1", "files/1", 9)), Err(AttachmentRejection::NotFree));
+    file = ready();
+    assert_eq!(file.keep(bob(), kept("k1", "files/1", 9)), Err(AttachmentRejection::NotFound));
+    for kept in [kept("k1", "files/1", 9), kept("k2", "files/2", 9), kept("k1", "files/3", 20)] {
+        let event = file.keep(ann(), kept.clone()).unwrap().unwrap();
+        file = after(file, Some(event));
+        assert_eq!(file.keep(ann(), kept), Ok(None));
+    }
+    let Attachment::Ready(_, stored) = &file else { panic!("{file:?}") };
+    let kept_as = |provider: &ProviderId, key: &str, then: i64| {
+        let kept = stored.kept_by.iter().find(|kept| kept.serves(provider, key, at(then)));
+        kept.map(|kept| kept.reference.as_str())
+    };
+    assert_eq!(kept_as(&gemini, "k1", 19), Some("files/3"));
+    assert_eq!(kept_as(&gemini, "k1", 20), None);
+    assert_eq!(kept_as(&gemini, "k2", 8), Some("files/2"));
+    assert_eq!(kept_as(&gemini, "k3", 0), None);
+    assert_eq!(kept_as(&ProviderId::parse("openai").unwrap(), "k1", 0), None);
+}

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::events;
 use crate::ids::{ConversationId, MessageId};
 use crate::sealed::Sealed;
-use crate::values::{BatchId, DraftId, FileName, ImageDetails, MediaType, Origin};
+use crate::values::{BatchId, DraftId, FileName, ImageDetails, MediaType, Origin, ProviderId, Timestamp};
 
 events! {
     /// What happens to a file.
@@ -21,6 +21,8 @@ events! {
         AttachmentFailed(AttachmentFailed) 1;
         /// It belongs to a message now; in one append with that.
         AttachmentLinked(AttachmentLinked) 1;
+        /// A vendor keeps it for a while.
+        ProviderFileUploaded(ProviderFileUploaded) 1;
         /// It is gone for its owner.
         AttachmentDeleted(AttachmentDeleted) 1;
         /// Its bytes are gone for everybody.
@@ -148,6 +150,21 @@ pub struct AttachmentLinked {
     pub message_id: MessageId,
     /// Of which conversation.
     pub conversation_id: ConversationId,
+}
+
+/// A vendor keeps it for a while, so that it need not be sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderFileUploaded {
+    /// Which vendor.
+    pub provider: ProviderId,
+    /// Of the key that it was given with, and that alone may use it; see [`key_fingerprint`](crate::values::key_fingerprint).
+    pub key_fingerprint: String,
+    /// What the vendor calls it.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// Until when it may be named in a request.
+    pub expires_at: Timestamp,
 }
 
 /// It is gone for its owner.

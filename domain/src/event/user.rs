@@ -92,7 +92,7 @@ pub struct UserRegistered {
 }
 
 /// A person may do something else from now on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoleChanged {
     /// What.
     pub role: UserRole,

@@ -28,6 +28,12 @@ impl MediaType {
         Self("application/octet-stream".to_owned())
     }
 
+    /// Text of which nothing more is known.
+    #[must_use]
+    pub fn plain_text() -> Self {
+        Self("text/plain".to_owned())
+    }
+
     /// The type as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

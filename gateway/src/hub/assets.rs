@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use slipstream_commands::attachments::{Announce, Instructed};
+use slipstream_commands::ports::FileNews;
 use slipstream_commands::{AttachmentError, CommandError, ReadyFile};
 use slipstream_domain::event::FailReason;
 use slipstream_domain::{AttachmentId, AttachmentStatus, BatchId, UserId};
 use slipstream_projections::attachments::{self, AttachmentSummary};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::relay::{tell_on_its_way, tell_ready};
 use crate::protocol::{
-    AssetBegin, AssetError, AssetFrame, AssetGiven, AssetKind, AssetMetadata, AssetProgress, AssetWish,
-    BatchFile, BatchUpload, Dimensions, ErrorCode, ReadyAsset, ServerFrame, UploadAborted,
+    AssetBegin, AssetError, AssetFrame, AssetGiven, AssetHead, AssetKind, AssetMetadata, AssetProgress,
+    AssetWish, BatchFile, BatchUpload, Dimensions, ReadyAsset, ServerFrame, UploadAborted,
     UploadInstructions, UploadProgress,
 };
 use crate::refusal::Refusal;
@@ -52,17 +54,10 @@ async fn carry_out(
     match wish {
         AssetWish::Begin(begin) => announce(shared, user, *begin).await,
         AssetWish::Prepare(begin) => prepare(shared, socket, *begin).await,
-        AssetWish::Progress(AssetProgress { progress, bytes_uploaded, total_bytes }) => {
-            let head = given.head(user);
-            Ok(ServerFrame::AssetUploadProgress(UploadProgress {
-                head,
-                progress,
-                bytes_uploaded,
-                total_bytes,
-            }))
-        }
+        AssetWish::Progress(progress) => Ok(on_its_way(shared, socket, given, progress).await),
         AssetWish::Complete(id) => {
             let file = files.complete_upload(user, id).await?;
+            tell_ready(shared, socket, id).await;
             Ok(ServerFrame::AssetReady(Box::new(ready(shared, user, given, file).await?)))
         }
         AssetWish::Failed(id) => {
@@ -78,11 +73,8 @@ async fn carry_out(
             let bytes = futures::stream::iter([Ok(bytes.into())]).boxed();
             let announce = announcement(user, *begin);
             let file = files.store_file(&announce, usage, bytes, FailReason::ClientError).await?;
+            tell_ready(shared, socket, file.id).await;
             Ok(ServerFrame::AssetUploadResponse(Box::new(ready(shared, user, given, file).await?)))
-        }
-        AssetWish::Fetch => {
-            let message = "Fetching files is not offered by this server yet.";
-            Err(Refusal::new(ErrorCode::Unavailable, message))
         }
         AssetWish::Batch(batch) => {
             let files = attachments::of_batch(&shared.models, user, &batch).await?;
@@ -91,6 +83,46 @@ async fn carry_out(
         AssetWish::Delete(id) => {
             files.delete(user, id).await?;
             Ok(ServerFrame::AssetDeleted(given.head(user)))
+        }
+    }
+}
+
+/// The frame that says how far a file is; tells the user's other sockets too.
+pub(super) async fn on_its_way(
+    shared: &Shared,
+    socket: &Socket,
+    given: &AssetGiven,
+    how: AssetProgress,
+) -> ServerFrame {
+    if let Some(id) = given.attachment_id.as_ref().and_then(|id| id.parse().ok()) {
+        tell_on_its_way(shared, socket, id, how).await;
+    }
+    progress_frame(given.head(socket.user), how)
+}
+
+fn progress_frame(head: AssetHead, how: AssetProgress) -> ServerFrame {
+    let AssetProgress { progress, bytes_uploaded, total_bytes } = how;
+    ServerFrame::AssetUploadProgress(UploadProgress { head, progress, bytes_uploaded, total_bytes })
+}
+
+/// What another socket of the user's is told of a file; `None` when the file cannot be shown (any more).
+pub(super) async fn news_of_file(
+    shared: &Shared,
+    user: UserId,
+    id: AttachmentId,
+    news: FileNews,
+) -> Option<ServerFrame> {
+    let given = AssetGiven::default();
+    match news {
+        FileNews::OnItsWay { progress, bytes, total } => {
+            let how = AssetProgress { progress, bytes_uploaded: bytes, total_bytes: total };
+            Some(progress_frame(given.head(user).of(id), how))
+        }
+        FileNews::Ready => {
+            let file = shared.files.ready_file(user, id).await.ok()?;
+            let conversation_id = file.announced.asked.conversation_id.map(|id| id.to_string());
+            let given = AssetGiven { conversation_id, ..given };
+            Some(ServerFrame::AssetUploaded(Box::new(ready(shared, user, &given, file).await.ok()?)))
         }
     }
 }
@@ -148,9 +180,8 @@ async fn prepare(shared: &Shared, socket: &Socket, begin: AssetBegin) -> Result<
     let draft_id = draft.map(|draft| draft.as_str().to_owned());
     let given =
         AssetGiven { attachment_id: Some(id.to_string()), draft_id, batch_id, ..AssetGiven::default() };
-    let (bytes_uploaded, total_bytes) = (Some(0), None);
-    let head = given.head(user);
-    Ok(ServerFrame::AssetUploadProgress(UploadProgress { head, progress: 0.0, bytes_uploaded, total_bytes }))
+    let how = AssetProgress { progress: 0.0, bytes_uploaded: Some(0), total_bytes: None };
+    Ok(on_its_way(shared, socket, &given, how).await)
 }
 
 fn instructions(announce: &Announce, told: Instructed) -> ServerFrame {
@@ -170,7 +201,7 @@ fn instructions(announce: &Announce, told: Instructed) -> ServerFrame {
 }
 
 /// What a client is told of a file that is ready.
-async fn ready(
+pub(super) async fn ready(
     shared: &Shared,
     user: UserId,
     given: &AssetGiven,
@@ -178,7 +209,7 @@ async fn ready(
 ) -> Result<ReadyAsset, Refusal> {
     let shown = shared.files.download(&file).await?;
     let blob = file.blob()?;
-    let ReadyFile { id, announced, ready } = file;
+    let ReadyFile { id, announced, ready, kept_by: _ } = file;
     let content = announced.content().ok_or(CommandError::Erased)?;
     let now = shared.app.now();
     let asked = &announced.asked;
@@ -271,6 +302,5 @@ fn refuse(shared: &Shared, socket: &Socket, given: &AssetGiven, kind: AssetKind,
         }
         AssetKind::Report => socket.frame(&ServerFrame::AssetUploadError(error)),
         AssetKind::End => socket.frame(&ServerFrame::AssetUploadCompleteError(error)),
-        AssetKind::Fetch => socket.frame(&ServerFrame::AssetFetchError(error)),
     }
 }

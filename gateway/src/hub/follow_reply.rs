@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::end_frames::ordered_end;
+use super::inline_picture::ordered_delta;
 use super::listening::{Heard, Listening, RETRY};
 use super::news::Signal;
 use super::ordered_reply::Facts;
@@ -20,7 +21,6 @@ use super::viewer::Viewer;
 use crate::protocol::{ErrorCode, ServerFrame};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::socket::Delta;
 
 /// A frame, and where its reader stands after it.
 pub(crate) struct Told {
@@ -40,6 +40,7 @@ pub(crate) enum NotFollowed {
 /// A reply to be followed.
 pub(crate) struct FollowReply {
     shared: Arc<Shared>,
+    user: UserId,
     facts: Facts,
     listening: Listening,
     reader: Reader,
@@ -79,7 +80,7 @@ impl FollowReply {
         let facts = Facts::of(&told, conversation, id, title).filter(|_| !of.deleted).ok_or_else(absent)?;
         let stands = stands(&told, has, told.terminal.is_some()).map_err(NotFollowed::Impossible)?;
         let reader = Reader::new(shared.tiers.clone(), id, stands.viewer);
-        Ok(Self { shared: shared.clone(), facts, listening, reader, stands, to })
+        Ok(Self { shared: shared.clone(), user, facts, listening, reader, stands, to })
     }
 
     /// Tells everything until the reply's end is told, the client is gone, or the drain begins: a client that comes back
@@ -161,8 +162,9 @@ impl FollowReply {
                     let epoch = self.reader.viewer().epoch();
                     for output in frames_of(output) {
                         let to = Viewer::at(epoch, output.run.to());
-                        let frame = Delta::of(self.facts.ordered(epoch), output).frame();
-                        self.tell(frame, to).await?;
+                        let reply = self.facts.ordered(epoch);
+                        let delta = ordered_delta(&self.shared, self.user, reply, output).await;
+                        self.tell(delta.frame(), to).await?;
                     }
                 }
             }

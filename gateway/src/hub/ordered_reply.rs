@@ -9,6 +9,7 @@ use slipstream_projections::{GenerationLog, QueryError, Transcript, Waited, gene
 
 use super::chat::head_of;
 use super::end_frames::ordered_end;
+use super::inline_picture::ordered_delta;
 use super::reader::{Piece, Reader, Reset, frames_of};
 use super::standing::Stands;
 use super::tiers::Tiers;
@@ -16,7 +17,7 @@ use super::viewer::Viewer;
 use crate::meters;
 use crate::protocol::{ChatHead, ResumeMode, ServerFrame, StreamResumed};
 use crate::shared::Shared;
-use crate::socket::{Delta, LiveReply, Ordered, Put, Reply, Socket};
+use crate::socket::{LiveReply, Ordered, Put, Reply, Socket};
 
 /// What never changes of a reply.
 #[derive(Clone)]
@@ -122,7 +123,8 @@ impl OrderedReply {
             match piece {
                 Piece::Reset(reset) => self.reset(shared, socket, reset),
                 Piece::Output(output) => {
-                    if let Put::Conflated(seq) = socket.ordered(Delta::of(self.reply.clone(), output)) {
+                    let delta = ordered_delta(shared, socket.user, self.reply.clone(), output).await;
+                    if let Put::Conflated(seq) = socket.ordered(delta) {
                         self.reader.back_to(seq);
                         self.conflated = true;
                         return meters::conflation();
@@ -152,8 +154,9 @@ impl OrderedReply {
                 Piece::Reset(reset) => self.reset(shared, socket, reset),
                 Piece::Output(output) => {
                     for output in frames_of(output) {
+                        let delta = ordered_delta(shared, socket.user, self.reply.clone(), output).await;
                         socket.room().await;
-                        socket.delta(Delta::of(self.reply.clone(), output));
+                        socket.delta(delta);
                     }
                 }
             }

@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::ask::asked;
 use super::end_frames::explain;
+use super::inline_picture::url_of;
 use super::listening::{Heard, Listening, RETRY};
 use super::news::Signal;
 use crate::protocol::{
@@ -93,9 +94,7 @@ async fn post(
     if shared.drain.is_cancelled() {
         return Err(Refusal::draining());
     }
-    let most = shared.settings.max_in_flight;
-    let too_many =
-        || Refusal::new(ErrorCode::RateLimited, format!("at most {most} replies at once on one connection"));
+    let too_many = || Refusal::too_many_at_once(shared.settings.max_in_flight);
     let permit = socket.permit().ok_or_else(too_many)?;
     let posted = posting.await?;
     let under_way = socket.under_way(posted.generation_id, permit);
@@ -144,7 +143,7 @@ impl Task {
     fn heard(&mut self, message: &LiveMessage) {
         let of = match message {
             LiveMessage::Output { generation, .. } | LiveMessage::Beat { generation, .. } => *generation,
-            LiveMessage::Cancel { .. } | LiveMessage::Typing { .. } => return,
+            LiveMessage::Cancel { .. } | LiveMessage::Typing { .. } | LiveMessage::File { .. } => return,
         };
         if of == self.posted.generation_id && !std::mem::replace(&mut self.started, true) {
             self.progress("generating", 50);
@@ -173,7 +172,7 @@ impl Task {
                 let (log, recorded) = (&self.shared.tiers.log, told.last_position.next());
                 let patience = self.shared.settings.transcript_patience;
                 wait_for::<Transcript>(log, self.posted.conversation_id, recorded, patience).await;
-                let image_url = self.url_of(attachment_id).await;
+                let image_url = url_of(&self.shared, self.socket.user, attachment_id).await;
                 self.socket.frame(&ServerFrame::PictureMade(PictureMade {
                     conversation_id: self.posted.conversation_id,
                     user_id: self.socket.user,
@@ -192,17 +191,6 @@ impl Task {
             None => self.failed(explain(*status, terminal), status.as_str()),
         }
         true
-    }
-
-    /// Where the picture is shown. Its id is enough to ask again, so a store that does not answer withholds nothing else.
-    async fn url_of(&self, picture: AttachmentId) -> Option<String> {
-        let files = &self.shared.files;
-        let shown = async { files.download(&files.ready_file(self.socket.user, picture).await?).await };
-        let shown = shown.await.inspect_err(|error| {
-            let error = error as &dyn std::error::Error;
-            tracing::warn!(error, attachment.id = %picture, "a picture has no URL for now");
-        });
-        shown.ok().map(|signed| signed.url)
     }
 
     fn progress(&self, stage: &str, progress: u8) {

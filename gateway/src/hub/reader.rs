@@ -84,7 +84,8 @@ impl Reader {
             LiveMessage::Output { .. }
             | LiveMessage::Beat { .. }
             | LiveMessage::Cancel { .. }
-            | LiveMessage::Typing { .. } => Vec::new(),
+            | LiveMessage::Typing { .. }
+            | LiveMessage::File { .. } => Vec::new(),
         }
     }
 

@@ -1,20 +1,43 @@
-//! What sockets hear beside replies: that somebody types, and, on v1, that the user's conversations come, go and are named.
+//! What sockets hear beside replies: that somebody types, and, on v1, that the user's conversations come, go and are named,
+//! and what becomes of the user's files.
 
 use std::sync::Arc;
 
-use slipstream_commands::ports::{BusEvent, LiveMessage, Subject, Subscription};
-use slipstream_domain::{ConversationId, UserId};
+use slipstream_commands::ports::{BusEvent, FileNews, LiveMessage, Subject, Subscription};
+use slipstream_domain::{AttachmentId, ConversationId, UserId};
 use slipstream_projections::conversation_events;
 
+use super::assets::news_of_file;
 use super::event_frames::list_frame;
 use super::news::{Listed, Watch};
-use crate::protocol::ServerFrame;
+use crate::protocol::{AssetProgress, ServerFrame};
 use crate::shared::Shared;
 use crate::socket::{Socket, Speaks};
 
 /// Tells the user's other sockets, in whatever process, that the user types. Nobody else listens there.
 pub(crate) async fn typing(shared: &Shared, socket: &Socket, conversation: ConversationId) {
     let message = LiveMessage::Typing { conversation, user: socket.user, connection: socket.id };
+    shared.app.bus().publish(Subject::User(socket.user), Arc::new(message)).await;
+}
+
+/// Tells them how far a file is.
+pub(super) async fn tell_on_its_way(
+    shared: &Shared,
+    socket: &Socket,
+    file: AttachmentId,
+    how: AssetProgress,
+) {
+    let AssetProgress { progress, bytes_uploaded: bytes, total_bytes: total } = how;
+    tell_of_file(shared, socket, file, FileNews::OnItsWay { progress, bytes, total }).await;
+}
+
+/// Tells them that a file is ready.
+pub(super) async fn tell_ready(shared: &Shared, socket: &Socket, file: AttachmentId) {
+    tell_of_file(shared, socket, file, FileNews::Ready).await;
+}
+
+async fn tell_of_file(shared: &Shared, socket: &Socket, attachment: AttachmentId, news: FileNews) {
+    let message = LiveMessage::File { attachment, news, connection: socket.id };
     shared.app.bus().publish(Subject::User(socket.user), Arc::new(message)).await;
 }
 
@@ -36,7 +59,7 @@ pub(crate) async fn relay_to(shared: &Shared, socket: &Socket) {
                 None => return socket.must_come_back(),
             },
             event = next_told(told.as_mut()) => match event {
-                Some(BusEvent::Message(message)) => tell(socket, &message),
+                Some(BusEvent::Message(message)) => tell(shared, socket, &message).await,
                 Some(BusEvent::Lagged) => {}
                 // The bus is gone; the socket is not.
                 None => told = None,
@@ -45,12 +68,21 @@ pub(crate) async fn relay_to(shared: &Shared, socket: &Socket) {
     }
 }
 
-fn tell(socket: &Socket, message: &LiveMessage) {
+async fn tell(shared: &Shared, socket: &Socket, message: &LiveMessage) {
     match message {
         LiveMessage::Typing { conversation, user, connection } if *connection != socket.id => {
             socket.frame(&ServerFrame::Typing { conversation_id: *conversation, user_id: *user });
         }
+        // A compat client knows the files it has asked about, and no others.
+        LiveMessage::File { attachment, news, connection }
+            if *connection != socket.id && socket.speaks == Speaks::V1 =>
+        {
+            if let Some(frame) = news_of_file(shared, socket.user, *attachment, *news).await {
+                socket.frame(&frame);
+            }
+        }
         LiveMessage::Typing { .. }
+        | LiveMessage::File { .. }
         | LiveMessage::Output { .. }
         | LiveMessage::Beat { .. }
         | LiveMessage::Cancel { .. } => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use slipstream_commands::ports::{BusEvent, LiveMessage};
 use slipstream_domain::event::Terminal;
-use slipstream_domain::{ConversationId, Part, Seq, TerminalStatus};
+use slipstream_domain::{AttachmentId, ConversationId, Part, Run, Seq, TerminalStatus};
 use slipstream_projections::{
     CloseKind, CompatCursor, GenerationLog, Output, QueryError, Transcript, Waited, generation_log, wait_for,
 };
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::chat::refuse_chat;
 use super::end_frames::end_frames;
+use super::inline_picture::whole;
 use super::listening::{Heard, Listening};
 use super::news::Signal;
 use super::reader::{Piece, Reader};
@@ -116,7 +117,7 @@ impl Stream {
                     (
                         [Piece::Output(Output { run, thinking_ms })],
                         LiveMessage::Output { run: heard, .. },
-                    ) if run.count() <= heard.count() => {
+                    ) if run.count() <= heard.count() && run.attachment.is_none() => {
                         self.send(run.part, run.text.clone(), *thinking_ms, run.to());
                     }
                     (pieces, _) => self.send_all(pieces).await,
@@ -197,18 +198,26 @@ impl Stream {
 
     /// A compat client cannot take back what it was shown, so of a reset it sees what comes after.
     async fn send_all(&mut self, pieces: &[Piece]) {
-        let mut missing = Missing::default();
+        let (mut missing, mut to) = (Missing::default(), Seq::START);
         for piece in pieces {
-            match piece {
-                Piece::Output(output) => missing.add(&output.run, output.thinking_ms),
-                Piece::Reset(_) => {}
+            let Piece::Output(Output { run, thinking_ms }) = piece else { continue };
+            if let Some(picture) = run.attachment {
+                self.send_missing(std::mem::take(&mut missing), to).await;
+                self.send_picture(picture, run.to()).await;
+            } else {
+                missing.add(run, *thinking_ms);
             }
+            to = run.to();
         }
+        self.send_missing(missing, to).await;
+    }
+
+    /// Sends text and thinking that reach to a delta.
+    async fn send_missing(&mut self, missing: Missing, to: Seq) {
         if missing == Missing::default() {
             return;
         }
         self.room().await;
-        let to = self.reader.viewer().seq();
         let Missing { text, thinking, thinking_ms } = missing;
         if !thinking.is_empty() {
             // Only the text, which is written after it, says how far the client is.
@@ -218,10 +227,22 @@ impl Stream {
         self.send(Part::Text, text, thinking_ms, to);
     }
 
+    /// Sends a picture; one that cannot be shown is left out.
+    async fn send_picture(&mut self, picture: AttachmentId, to: Seq) {
+        let (shared, user) = (self.shared.clone(), self.socket.user);
+        let shown = self.noting(async move { whole(&shared, user, picture).await }).await;
+        if shown.is_some() {
+            self.room().await;
+            let output = Output { run: Run::image(to, picture), thinking_ms: None };
+            self.socket.delta(Delta { shown, ..Delta::of(self.reply.clone(), output) });
+        }
+    }
+
     fn send(&self, part: Part, text: String, thinking_ms: Option<u64>, to: Seq) {
         if !text.is_empty() {
-            let (from, offset) = (Seq::START, 0);
-            self.socket.delta(Delta { reply: self.reply.clone(), part, text, thinking_ms, from, to, offset });
+            let (reply, from, offset) = (self.reply.clone(), Seq::START, 0);
+            let (picture, shown) = (None, None);
+            self.socket.delta(Delta { reply, part, text, thinking_ms, from, to, offset, picture, shown });
         }
     }
 

@@ -4,9 +4,37 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use slipstream_domain::{AttachmentId, AttachmentStatus, Origin};
+use slipstream_domain::{AttachmentId, AttachmentStatus, Origin, UserId};
 
-use super::server::AssetHead;
+use super::ErrorCode;
+
+/// Which file a frame is about, in the words of its client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct AssetHead {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachment_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<String>,
+    pub user_id: UserId,
+}
+
+/// Why a frame about a file or an image was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire protocol")]
+pub struct AssetError {
+    #[serde(flatten)]
+    pub head: AssetHead,
+    pub success: bool,
+    pub error: String,
+    pub code: ErrorCode,
+}
 
 /// How a file is uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,11 +4,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
+use slipstream_commands::ports::SourceUrl;
 use slipstream_domain::{AttachmentId, BatchId, ConversationId, DraftId, FileName, MediaType, Origin};
 
 use super::FrameError;
+use super::asset::AssetHead;
 use super::fields::{Fields, echo, optional, required};
-use super::server::AssetHead;
 
 /// A frame about a file, right or wrong.
 #[derive(Debug)]
@@ -19,6 +20,15 @@ pub struct AssetFrame {
     pub kind: AssetKind,
     /// What it wants, if it is well-formed.
     pub wish: Result<AssetWish, FrameError>,
+}
+
+/// An `asset_fetch_request`, right or wrong.
+#[derive(Debug)]
+pub struct FetchFrame {
+    /// What its answers repeat.
+    pub given: AssetGiven,
+    /// What is to be fetched, if the frame is well-formed.
+    pub source: Result<AssetSource, FrameError>,
 }
 
 /// What a client gave, as text to be repeated to it (cut to 128 characters each).
@@ -40,8 +50,6 @@ pub enum AssetKind {
     Report,
     /// The end of an upload.
     End,
-    /// A file elsewhere.
-    Fetch,
 }
 
 /// What a frame about a file wants.
@@ -61,8 +69,6 @@ pub enum AssetWish {
     Abort(AttachmentId, Option<String>),
     /// `asset_upload_request`: a whole file in a frame.
     Inline(Box<AssetBegin>, Vec<u8>),
-    /// `asset_fetch_request`: to fetch a file from elsewhere.
-    Fetch,
     /// `asset_batch_upload`: how far the files of a batch are.
     Batch(BatchId),
     /// `asset_deleted`: to delete a file.
@@ -83,6 +89,17 @@ pub struct AssetBegin {
     pub size: u64,
 }
 
+/// A file elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the fields of the wire protocol")]
+pub struct AssetSource {
+    /// `None` for `new-chat` and stray words: a file needs no conversation.
+    pub conversation: Option<ConversationId>,
+    pub draft_id: Option<DraftId>,
+    pub batch_id: Option<BatchId>,
+    pub source: SourceUrl,
+}
+
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(missing_docs, reason = "the names are the fields of the wire protocol")]
@@ -94,6 +111,15 @@ pub struct AssetProgress {
 }
 
 impl AssetGiven {
+    fn of(fields: &Fields<'_>) -> Self {
+        Self {
+            conversation_id: echo(fields.conversation_id),
+            attachment_id: echo(fields.attachment_id),
+            draft_id: echo(fields.draft_id),
+            batch_id: echo(fields.batch_id),
+        }
+    }
+
     /// What the answers to a frame say of its file.
     #[must_use]
     pub fn head(&self, user_id: slipstream_domain::UserId) -> AssetHead {
@@ -116,18 +142,17 @@ impl AssetFrame {
             "asset_upload_abort" => (AssetKind::Report, abort(fields)),
             "asset_upload_complete" => (AssetKind::End, id(fields).map(AssetWish::Complete)),
             "asset_upload_complete_error" => (AssetKind::End, id(fields).map(AssetWish::Failed)),
-            "asset_fetch_request" => (AssetKind::Fetch, Ok(AssetWish::Fetch)),
             "asset_batch_upload" => (AssetKind::Report, batch(fields)),
             "asset_deleted" => (AssetKind::Report, id(fields).map(AssetWish::Delete)),
             _ => return None,
         };
-        let given = AssetGiven {
-            conversation_id: echo(fields.conversation_id),
-            attachment_id: echo(fields.attachment_id),
-            draft_id: echo(fields.draft_id),
-            batch_id: echo(fields.batch_id),
-        };
-        Some(Self { given, kind: about, wish })
+        Some(Self { given: AssetGiven::of(fields), kind: about, wish })
+    }
+}
+
+impl FetchFrame {
+    pub(super) fn parse(fields: &Fields<'_>) -> Self {
+        Self { given: AssetGiven::of(fields), source: source(fields) }
     }
 }
 
@@ -154,12 +179,11 @@ fn described(
     mime: &str,
     size: u64,
 ) -> Result<Box<AssetBegin>, FrameError> {
-    let conversation: Option<String> = optional(fields.conversation_id, "conversationId", "a text")?;
     let filename: String = required(fields.filename, "filename", "the name of a file")?;
     let right_origin = "UPLOAD, PASTED, SCREENSHOT or IMPORTED";
     let origin = optional(fields.origin, "origin", right_origin)?.unwrap_or(usual);
     Ok(Box::new(AssetBegin {
-        conversation: conversation.and_then(|text| text.parse().ok()),
+        conversation: conversation(fields)?,
         draft_id: named(fields.draft_id, "draftId", DraftId::parse)?,
         batch_id: named(fields.batch_id, "batchId", BatchId::parse)?,
         origin: match origin {
@@ -173,6 +197,23 @@ fn described(
         mime: MediaType::parse(mime)?,
         size,
     }))
+}
+
+fn source(fields: &Fields<'_>) -> Result<AssetSource, FrameError> {
+    let right = "an http or https URL without a user, such as https://example.com/photo.png";
+    let url: String = required(fields.source_url, "sourceUrl", right)?;
+    let wrong = || FrameError::Field(format!("sourceUrl must be {right}"));
+    Ok(AssetSource {
+        conversation: conversation(fields)?,
+        draft_id: named(fields.draft_id, "draftId", DraftId::parse)?,
+        batch_id: named(fields.batch_id, "batchId", BatchId::parse)?,
+        source: SourceUrl::parse(&url).ok_or_else(wrong)?,
+    })
+}
+
+fn conversation(fields: &Fields<'_>) -> Result<Option<ConversationId>, FrameError> {
+    let conversation: Option<String> = optional(fields.conversation_id, "conversationId", "a text")?;
+    Ok(conversation.and_then(|text| text.parse().ok()))
 }
 
 /// A client's own name; blank counts as absent.
@@ -254,6 +295,30 @@ mod tests {
         assert!(wrong(r#"{"type":"asset_batch_upload"}"#).starts_with("batchId is missing"));
         let late = r#"{"type":"asset_upload_progress","attachmentId":"1","progress":101}"#;
         assert!(wrong(late).starts_with("progress must be"));
+    }
+
+    #[test]
+    fn a_file_is_fetched_by_a_url_without_a_user() {
+        let frame = |url: &str| {
+            let text = format!(r#"{{"type":"asset_fetch_request","draftId":"d","sourceUrl":{url}}}"#);
+            FetchFrame::parse(&Fields::find(&text).unwrap())
+        };
+        assert!(frame(r#""https://example.com/a.png""#).source.is_ok());
+        for wrong in [
+            r#""file:///etc/passwd""#,
+            r#""http://ann:secret@example.com/""#,
+            r#""example.com""#,
+            "7",
+            "null",
+        ] {
+            let FetchFrame { given, source } = frame(wrong);
+            let error = source.unwrap_err().to_string();
+            assert!(
+                error.starts_with("sourceUrl") && error.contains("must be an http or https URL"),
+                "{error}"
+            );
+            assert_eq!(given.draft_id.as_deref(), Some("d"));
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use slipstream_domain::{ConversationId, GenerationId};
 
 use super::fields::{Fields, optional, required};
-use super::{AssetFrame, ChatFrame, Edit, FrameError, OnMessage, PictureFrame, Rate, Regenerate, Subscribe};
+use super::{
+    AssetFrame, ChatFrame, Edit, FetchFrame, FrameError, OnMessage, PictureFrame, Rate, Regenerate, Subscribe,
+};
 
 /// A frame from a client.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub enum ClientFrame {
     Unsubscribe(ConversationId),
     /// A frame about a file, right or wrong: a wrong one has an answer of its own.
     Asset(Box<AssetFrame>),
+    /// `asset_fetch_request`, right or wrong: a wrong one has an answer of its own.
+    Fetch(Box<FetchFrame>),
 }
 
 /// What `ai_chat_cancel` stops.
@@ -95,6 +99,7 @@ impl ClientFrame {
                 required(fields.conversation_id, "conversationId", RIGHT_CONVERSATION).map(Self::Unsubscribe)
             }
             "image_gen_request" => Ok(Self::Picture(Box::new(PictureFrame::parse(&fields)))),
+            "asset_fetch_request" => Ok(Self::Fetch(Box::new(FetchFrame::parse(&fields)))),
             other => match AssetFrame::parse(other, &fields) {
                 Some(frame) => Ok(Self::Asset(Box::new(frame))),
                 None => Err(FrameError::UnknownType(kind.chars().take(64).collect())),
@@ -117,7 +122,8 @@ impl ClientFrame {
             | Self::Cancel(_)
             | Self::Typing(_)
             | Self::Ping
-            | Self::Asset(_) => false,
+            | Self::Asset(_)
+            | Self::Fetch(_) => false,
         }
     }
 
@@ -137,6 +143,7 @@ impl ClientFrame {
             Self::Subscribe(_) => "subscribe",
             Self::Unsubscribe(_) => "unsubscribe",
             Self::Asset(_) => "asset",
+            Self::Fetch(_) => "asset_fetch_request",
         }
     }
 }

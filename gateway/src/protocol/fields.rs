@@ -42,6 +42,7 @@ pub(super) struct Fields<'a> {
     pub(super) progress: Option<&'a RawValue>,
     pub(super) bytes_uploaded: Option<&'a RawValue>,
     pub(super) total_bytes: Option<&'a RawValue>,
+    pub(super) source_url: Option<&'a RawValue>,
     pub(super) reason: Option<&'a RawValue>,
     pub(super) client_message_id: Option<&'a RawValue>,
     pub(super) parent_message_id: Option<&'a RawValue>,

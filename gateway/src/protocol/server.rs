@@ -8,7 +8,10 @@ use slipstream_domain::{AttachmentId, ConversationId, GenerationId, MessageId, U
 use uuid::Uuid;
 
 use super::ErrorCode;
-use super::asset::{BatchUpload, ReadyAsset, UploadAborted, UploadInstructions, UploadProgress};
+use super::asset::{
+    AssetError, AssetHead, BatchUpload, ReadyAsset, UploadAborted, UploadInstructions, UploadProgress,
+};
+use super::inline_data::InlineData;
 use super::v1::{
     Ack, ConnectionEstablished, EndOfReply, LeafChosen, MessagePosted, MessageQueued, MessageRated,
     MessageWithdrawn, Nothing, OfConversation, PlaceInReply, ReplyQueued, ReplyRecorded, ReplyRequested,
@@ -22,6 +25,8 @@ use super::v1::{
 pub enum ServerFrame {
     #[serde(rename = "ai_chat_chunk")]
     ChatChunk(ChatChunk),
+    #[serde(rename = "ai_chat_inline_data")]
+    ChatInlineData(InlineData),
     #[serde(rename = "ai_chat_response")]
     ChatResponse(ChatResponse),
     #[serde(rename = "ai_chat_error")]
@@ -38,6 +43,10 @@ pub enum ServerFrame {
     AssetReady(Box<ReadyAsset>),
     #[serde(rename = "asset_upload_response")]
     AssetUploadResponse(Box<ReadyAsset>),
+    #[serde(rename = "asset_uploaded")]
+    AssetUploaded(Box<ReadyAsset>),
+    #[serde(rename = "asset_fetch_response")]
+    AssetFetchResponse(Box<ReadyAsset>),
     #[serde(rename = "asset_upload_progress")]
     AssetUploadProgress(UploadProgress),
     #[serde(rename = "asset_upload_aborted")]
@@ -204,34 +213,6 @@ pub struct ErrorFrame {
     pub retry_after_ms: Option<u64>,
 }
 
-/// Which file a frame is about, in the words of its client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire protocol")]
-pub struct AssetHead {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conversation_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attachment_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub draft_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch_id: Option<String>,
-    pub user_id: UserId,
-}
-
-/// Why a frame about a file or an image was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire protocol")]
-pub struct AssetError {
-    #[serde(flatten)]
-    pub head: AssetHead,
-    pub success: bool,
-    pub error: String,
-    pub code: ErrorCode,
-}
-
 /// How far a picture is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -291,6 +272,7 @@ impl ServerFrame {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::ChatChunk(_) => "ai_chat_chunk",
+            Self::ChatInlineData(_) => "ai_chat_inline_data",
             Self::ChatResponse(_) => "ai_chat_response",
             Self::ChatError(_) => "ai_chat_error",
             Self::Pong { .. } => "pong",
@@ -299,6 +281,8 @@ impl ServerFrame {
             Self::AssetUploadInstructions(_) => "asset_upload_instructions",
             Self::AssetReady(_) => "asset_ready",
             Self::AssetUploadResponse(_) => "asset_upload_response",
+            Self::AssetUploaded(_) => "asset_uploaded",
+            Self::AssetFetchResponse(_) => "asset_fetch_response",
             Self::AssetUploadProgress(_) => "asset_upload_progress",
             Self::AssetUploadAborted(_) => "asset_upload_aborted",
             Self::AssetBatchUpload(_) => "asset_batch_upload",

@@ -11,7 +11,9 @@ use super::Speaks;
 use super::session::Session;
 use crate::hub::{self, Ask};
 use crate::meters;
-use crate::protocol::{ChatFrame, ClientFrame, ErrorCode, FrameError, PictureFrame, ServerFrame, V1};
+use crate::protocol::{
+    ChatFrame, ClientFrame, ErrorCode, FetchFrame, FrameError, PictureFrame, ServerFrame, V1,
+};
 use crate::refusal::Refusal;
 
 /// Well below the second that is the shortest time to answer a ping.
@@ -67,6 +69,7 @@ async fn carry_out(session: &Session, frame: ClientFrame) {
         ClientFrame::Unsubscribe(conversation) => return socket.subscriptions.end(conversation).await,
         ClientFrame::Typing(conversation) => return hub::typing(shared, socket, conversation).await,
         ClientFrame::Ping => return socket.frame(&ServerFrame::Pong { user_id: socket.user }),
+        ClientFrame::Fetch(frame) => return fetch(session, frame),
         ClientFrame::Asset(frame) => {
             return unread(session, Box::pin(hub::asset(shared, socket, *frame))).await;
         }
@@ -88,11 +91,16 @@ async fn chat(session: &Session, frame: ChatFrame) {
         // Its end is dropped then.
         return drop(unread(session, posted).await);
     } else {
-        let most = shared.settings.max_in_flight;
-        Refusal::new(ErrorCode::RateLimited, format!("at most {most} replies at once on one connection"))
+        Refusal::too_many_at_once(shared.settings.max_in_flight)
     };
     let head = hub::given_head(socket.user, frame.given);
     hub::refuse_chat(socket, &head, refusal, shared.ids.uuid());
+}
+
+/// Goes on at once: a file may take half a minute to come.
+fn fetch(session: &Session, frame: Box<FetchFrame>) {
+    let Session { shared, socket, .. } = session;
+    shared.tasks.spawn(hub::fetch(shared.clone(), socket.clone(), frame, socket.permit()));
 }
 
 /// Goes on once the picture is asked for or refused. It is followed by a task of its own, which also posts when the socket

@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use slipstream_domain::{Epoch, GenerationId, MessageId, Part, Seq};
+use slipstream_domain::{AttachmentId, Epoch, GenerationId, MessageId, Part, Seq};
 use slipstream_projections::Output;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::close::{Close, End};
 use crate::lock;
-use crate::protocol::{ChatChunk, ChatHead, PlaceInReply, ServerFrame};
+use crate::protocol::{ChatChunk, ChatHead, InlineData, PlaceInReply, ServerFrame};
 
 /// Above this, who can wait (a replay, the end of a reply) waits (`04-streaming-and-resume`, "Slow consumers").
 pub(crate) const SOFT_BYTES: usize = 256 * 1024;
@@ -61,7 +61,7 @@ pub(super) enum Item {
 pub(crate) struct Delta {
     /// Of which reply; also what tells the replies of one socket apart.
     pub(crate) reply: Arc<Reply>,
-    /// Text or thinking.
+    /// Text, thinking or a picture.
     pub(crate) part: Part,
     /// To append.
     pub(crate) text: String,
@@ -73,6 +73,10 @@ pub(crate) struct Delta {
     pub(crate) to: Seq,
     /// Bytes of its part before it; v1 only.
     pub(crate) offset: u64,
+    /// The picture, when it is one.
+    pub(crate) picture: Option<AttachmentId>,
+    /// The URL that shows it, or is it (`data:`); `None` when it cannot be shown for now.
+    pub(crate) shown: Option<String>,
 }
 
 /// What became of output of an ordered reply.
@@ -301,11 +305,12 @@ impl Queue {
 }
 
 impl Item {
-    /// What it counts for. A frame that is larger than the soft limit alone counts as much: it is put when there is room,
+    /// What it counts for. A frame or a picture that is larger than the soft limit alone counts as much: it is put when there is room,
     /// one after another, and must not end a socket whose client reads.
     fn weight(&self) -> usize {
         match self {
             Self::Frame { json, .. } => (ITEM_BYTES + json.len()).min(SOFT_BYTES),
+            Self::Delta(Delta { shown: Some(shown), .. }) => (ITEM_BYTES + shown.len()).min(SOFT_BYTES),
             Self::Delta(delta) => ITEM_BYTES + delta.text.len(),
         }
     }
@@ -316,7 +321,8 @@ impl Delta {
     pub(crate) fn of(reply: Arc<Reply>, output: Output) -> Self {
         let Output { run, thinking_ms } = output;
         let (from, to, offset) = (run.from, run.to(), run.start_offset);
-        Self { reply, part: run.part, text: run.text, thinking_ms, from, to, offset }
+        let (part, text, picture) = (run.part, run.text, run.attachment);
+        Self { reply, part, text, thinking_ms, from, to, offset, picture, shown: None }
     }
 
     /// Whether `next`, of the same reply, goes on where this ends. Of a compat reply nothing is ever missing between.
@@ -337,6 +343,9 @@ impl Delta {
             offset: self.offset,
             part: self.part,
         });
+        if let Some(picture) = self.picture {
+            return ServerFrame::ChatInlineData(InlineData::new(head, picture, self.shown, place));
+        }
         let chunk = match self.part {
             Part::Thinking => ChatChunk::thinking(head, self.text, self.thinking_ms),
             Part::Text | Part::Image => ChatChunk::text(head, self.text, self.thinking_ms),
@@ -348,7 +357,7 @@ impl Delta {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
-    use slipstream_domain::UserId;
+    use slipstream_domain::{Run, UserId};
     use uuid::Uuid;
 
     use super::*;
@@ -366,8 +375,8 @@ mod tests {
     }
 
     fn delta(reply: &Arc<Reply>, part: Part, text: &str, to: u64) -> Delta {
-        let (from, offset) = (Seq(to), to);
-        Delta { reply: reply.clone(), part, text: text.into(), thinking_ms: None, from, to: Seq(to), offset }
+        let run = Run::delta(Seq(to), part, to, text.into());
+        Delta::of(reply.clone(), Output { run, thinking_ms: None })
     }
 
     fn ordered() -> Arc<Reply> {
@@ -447,6 +456,21 @@ mod tests {
         let (outbox, reply) = (Outbox::default(), reply());
         outbox.delta(delta(&reply, Part::Text, &"x".repeat(2 * HARD_BYTES), 1));
         assert!(!outbox.has_ended());
+    }
+
+    #[test]
+    fn large_pictures_one_after_another_do_not_end_a_socket_whose_client_reads() {
+        let (outbox, reply) = (Outbox::default(), reply());
+        let run = Run::image(Seq(1), AttachmentId::from_uuid(Uuid::nil()));
+        for _ in 0..2 {
+            let output = Output { run: run.clone(), thinking_ms: None };
+            let shown = Some("x".repeat(2 * HARD_BYTES));
+            outbox.delta(Delta { shown, ..Delta::of(reply.clone(), output) });
+        }
+        assert!(!outbox.has_ended());
+        assert!(matches!(outbox.try_next(), Some(Next::Item(Item::Delta(delta))) if delta.picture.is_some()));
+        assert!(outbox.try_next().is_some());
+        assert_eq!(lock(&outbox.queue).bytes, 0);
     }
 
     #[tokio::test]

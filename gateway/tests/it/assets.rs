@@ -1,8 +1,11 @@
 //! Files, from the paste to the message, with uploads and downloads by signed URLs as a browser does them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use slipstream_commands::ports::{Blob, Disposition};
+use slipstream_domain::{BlobKey, MediaType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -11,10 +14,10 @@ use crate::client::Client;
 use crate::world::{PATIENCE, World};
 
 /// An answer with its bytes.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -26,7 +29,13 @@ impl Answer {
 }
 
 /// One request to a signed URL.
-async fn http(address: SocketAddr, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(crate) async fn http(
+    address: SocketAddr,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let path = url.split_once(&address.to_string()).unwrap().1;
     let headers: String = headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
     let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}");
@@ -57,6 +66,13 @@ async fn attach(client: &mut Client, mime: &str, size: usize, batch: &str) -> Va
             "size": size, "draftId": "d1", "batchId": batch,
         }))
         .await;
+    client.next().await
+}
+
+async fn attach_named(client: &mut Client, name: &str) -> Value {
+    let frame = json!({"type": "asset_attached", "conversationId": "new-chat", "filename": name,
+        "mime": "text/plain", "size": 5, "draftId": "d1"});
+    client.send(frame).await;
     client.next().await
 }
 
@@ -157,6 +173,7 @@ async fn an_upload_url_takes_what_it_was_signed_for_and_nothing_else() {
     assert_eq!(put(&world, url, "text/html", b"hello").await.status, 403);
     assert_eq!(put(&world, url, "text/plain", b"hello!").await.status, 400);
     assert_eq!(put(&world, url, "text/plain", b"hell").await.status, 400);
+    assert_eq!(put(&world, url, "text/plain", b"").await.status, 400);
     let chunked = [("content-type", "text/plain"), ("transfer-encoding", "chunked")];
     let longer = http(world.address, "PUT", url, &chunked, b"9\r\nhello you\r\n0\r\n\r\n").await;
     assert_eq!(longer.status, 400, "{}", longer.head);
@@ -171,6 +188,55 @@ async fn an_upload_url_takes_what_it_was_signed_for_and_nothing_else() {
     assert_eq!((&early["type"], &early["code"]), (&json!("asset_upload_complete_error"), &json!("conflict")));
     assert_eq!(put(&world, url, "text/plain", b"hello").await.status, 200);
     assert_eq!(complete(&mut client, &told["attachmentId"]).await["type"], "asset_ready");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_url_that_has_expired_takes_and_shows_nothing() {
+    let world = World::start().await;
+    let store = world.files.store();
+    let (key, mime) =
+        (BlobKey::parse("assets", "upload/a.txt").unwrap(), MediaType::parse("text/plain").unwrap());
+    let moment = Duration::from_millis(1);
+    let told = store.sign_upload(&key, &mime, 5, moment).await.unwrap();
+    let inline = Disposition::Inline { filename: "a.txt".to_owned() };
+    let shown = store.sign_download(&Blob::newest(key.clone()), &inline, moment).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(put(&world, &told.url, "text/plain", b"hello").await.status, 403);
+    let refused = http(world.address, "GET", &shown.url, &[], b"").await;
+    assert!(refused.status == 403 && String::from_utf8(refused.body).unwrap().contains("expired"));
+    assert!(store.head(&key).await.is_err());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_name_that_leads_elsewhere_stays_in_its_owners_folder_and_one_of_4_kib_is_none() {
+    let world = World::start().await;
+    let mut client = world.client("a@example.com").await;
+    for name in [
+        "../../etc/passwd",
+        "..\\..\\etc\\passwd",
+        "/etc/passwd",
+        "a/../../passwd",
+        "%2e%2e/passwd",
+        "pass\0wd",
+    ] {
+        let told = attach_named(&mut client, name).await;
+        let key = told["key"].as_str().unwrap_or_else(|| panic!("{name}: {told}"));
+        let (folder, last) = key.rsplit_once('/').unwrap();
+        assert!(folder.starts_with("upload/") && folder.matches('/').count() == 1, "{key}");
+        assert!(last.contains("-pass") && !last.contains(".."), "{key}");
+        let stored = put(&world, told["uploadUrl"].as_str().unwrap(), "text/plain", b"hello").await;
+        assert_eq!(stored.status, 200, "{name}");
+    }
+    let long = "n".repeat(4096);
+    for (name, code) in
+        [(long.as_str(), "too_large"), ("..", "bad_frame"), ("a/..", "bad_frame"), ("", "bad_frame")]
+    {
+        let refused = attach_named(&mut client, name).await;
+        assert_eq!((&refused["type"], &refused["code"]), (&json!("asset_upload_error"), &json!(code)));
+        assert_eq!(client.next().await["type"], "asset_upload_complete_error");
+    }
     world.end().await;
 }
 

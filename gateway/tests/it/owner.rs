@@ -112,6 +112,16 @@ impl Owner {
         let whole = if part == Part::Text { &mut self.text } else { &mut self.thinking };
         let run = Run::delta(self.seq, part, whole.len() as u64, text.to_owned());
         whole.push_str(text);
+        self.emit(run, reach).await;
+    }
+
+    /// Makes a picture, and shows it.
+    pub(crate) async fn show(&mut self, attachment: AttachmentId, reach: Reach) {
+        self.seq = self.seq.next();
+        self.emit(Run::image(self.seq, attachment), reach).await;
+    }
+
+    async fn emit(&mut self, run: Run, reach: Reach) {
         self.unrecorded.push(run.clone());
         let output = Output { run: run.clone(), thinking_ms: self.thinking_ms };
         if reach.hot {

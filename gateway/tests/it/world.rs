@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use slipstream_commands::ports::LiveBus;
+use slipstream_commands::ports::{LiveBus, Web};
 use slipstream_commands::{AttachmentSettings, Attachments, Commands, EmailPepper, upcasters};
 use slipstream_domain::event::GenerationEvent;
 use slipstream_domain::{Event, GenerationId, ModelId, ProviderId};
@@ -16,11 +16,9 @@ use slipstream_gateway::{
     Authenticate, AuthenticationError, Caller, Catalogue, Check, DevelopmentEmail, Gateway, GatewayDeps,
     Handshake, ModelInfo, Models, Probes, ProviderModels, Serving, Settings, UnknownName,
 };
-use slipstream_local::{
-    EnvironmentKeys, FileBlobs, InProcessBus, InProcessStreamState, SystemClock, UrlSigner, UuidV7Ids,
-};
+use slipstream_local::{EnvironmentKeys, InProcessBus, InProcessStreamState, SystemClock, UuidV7Ids};
 use slipstream_projections::{Follow, ReadModels, Runner, StreamState, follow};
-use slipstream_testkit::TestDatabase;
+use slipstream_testkit::{TestDatabase, file_store_at};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -39,6 +37,7 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) gateway: Serving,
     pub(crate) app: Commands,
+    pub(crate) files: Attachments,
     pub(crate) bus: Arc<dyn LiveBus>,
     pub(crate) state: Arc<dyn StreamState>,
     pub(crate) drain: CancellationToken,
@@ -59,6 +58,8 @@ pub(crate) struct Twist {
     pub(crate) checks: Vec<Check>,
     /// The operator has a key for `openai`, and lets each user have so many messages a day.
     pub(crate) free_messages: Option<NonZeroU32>,
+    /// Where files are fetched from.
+    pub(crate) web: Option<Arc<dyn Web>>,
 }
 
 impl Default for Twist {
@@ -69,17 +70,9 @@ impl Default for Twist {
             drain: Duration::from_millis(100),
             ..Settings::default()
         };
-        Self { settings, slow_authentication: Duration::ZERO, checks: Vec::new(), free_messages: None }
+        let slow_authentication = Duration::ZERO;
+        Self { settings, slow_authentication, checks: Vec::new(), free_messages: None, web: None }
     }
-}
-
-/// A folder for files, served at this address.
-fn files(address: SocketAddr) -> (TempDir, Arc<FileBlobs>, Arc<UrlSigner>) {
-    let folder = tempfile::tempdir().unwrap();
-    let public = format!("http://{address}").parse().unwrap();
-    let urls = Arc::new(UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new())));
-    let blobs = FileBlobs::open(folder.path().to_owned(), urls.clone()).unwrap();
-    (folder, Arc::new(blobs), urls)
 }
 
 impl World {
@@ -112,10 +105,15 @@ impl World {
         let address = listener.local_addr().unwrap();
         let authenticate =
             SlowDoor { door: DevelopmentEmail::new(app.clone()), takes: twist.slow_authentication };
-        let (folder, blobs, urls) = files(address);
+        let folder = tempfile::tempdir().unwrap();
+        let (blobs, urls) = file_store_at(folder.path(), &format!("http://{address}"));
+        let mut files = Attachments::new(app.clone(), blobs, AttachmentSettings::default());
+        if let Some(web) = twist.web {
+            files = files.with_web(web);
+        }
         let gateway = Gateway::new(GatewayDeps {
             app: app.clone(),
-            files: Attachments::new(app.clone(), blobs, AttachmentSettings::default()),
+            files: files.clone(),
             blob_urls: Some(urls),
             read_models: ReadModels::new(log.clone()),
             stream_state: state.clone(),
@@ -136,6 +134,7 @@ impl World {
             address,
             gateway,
             app,
+            files,
             bus,
             state,
             drain,
@@ -218,7 +217,7 @@ impl World {
         // The log's own tasks end after everybody who writes.
         self.log_drain.cancel();
         timeout(PATIENCE, self.tasks.wait()).await.expect("every task ends at the drain");
-        drop((self.app, self.requested, self.gateway));
+        drop((self.app, self.files, self.requested, self.gateway));
         self.db.drop().await;
     }
 }

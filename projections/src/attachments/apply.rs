@@ -42,6 +42,8 @@ impl Projection for Attachments {
                     end(connection, followed, AttachmentStatus::Deleted).await?;
                 }
                 AttachmentEvent::AttachmentPurged(_) => purge(connection, followed).await?,
+                // Who asks a vendor reads the file's own stream (ADR 22).
+                AttachmentEvent::ProviderFileUploaded(_) => {}
             }
         }
         Ok(())

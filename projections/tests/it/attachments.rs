@@ -1,15 +1,13 @@
 //! What the read model tells of files.
 
-use std::sync::Arc;
-
 use futures::StreamExt;
 use slipstream_commands::attachments::Announce;
 use slipstream_commands::{AttachmentSettings, Attachments, PostRequest, post_message};
 use slipstream_domain::attachment::Usage;
 use slipstream_domain::event::FailReason;
 use slipstream_domain::{AttachmentStatus, BatchId, DraftId, FileName, MediaType, Origin, UserId};
-use slipstream_local::{FileBlobs, SystemClock, UrlSigner};
 use slipstream_projections::attachments;
+use slipstream_testkit::file_store;
 use tempfile::TempDir;
 
 use crate::world::{PATIENCE, World, says};
@@ -30,10 +28,7 @@ fn announce(actor: UserId, name: &str, batch: &str) -> Announce {
 
 /// The use cases over files in `folder`.
 fn files_in(folder: &TempDir, world: &World) -> Attachments {
-    let public = "http://127.0.0.1:4000".parse().unwrap();
-    let urls = UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new()));
-    let store = FileBlobs::open(folder.path().to_owned(), Arc::new(urls)).unwrap();
-    Attachments::new(world.app.clone(), Arc::new(store), AttachmentSettings::default())
+    Attachments::new(world.app.clone(), file_store(folder.path()), AttachmentSettings::default())
 }
 
 #[tokio::test]

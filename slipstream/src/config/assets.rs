@@ -1,19 +1,25 @@
 //! Where files go: into S3, or into a folder of this machine.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use slipstream_commands::AttachmentSettings;
 use slipstream_domain::attachment::Limits;
 use slipstream_s3::S3Settings;
+use slipstream_web::Reach;
+use slipstream_workers::Patience;
 use url::Url;
 
 use super::error::ConfigError;
 use super::settings::{count, no_secret};
 
 const MIB: u64 = 1024 * 1024;
+/// In seconds.
+const DAY: u64 = 24 * 60 * 60;
 
 /// Where files go, and how many are taken.
 #[derive(Debug, Clone)]
@@ -22,6 +28,10 @@ pub(crate) struct Files {
     pub(crate) place: FilePlace,
     /// Buckets and limits.
     pub(crate) attachments: AttachmentSettings,
+    /// How long what is not there, or not wanted, is waited for.
+    pub(crate) patience: Patience,
+    /// From where files are fetched.
+    pub(crate) reach: Reach,
 }
 
 /// A store of files.
@@ -45,6 +55,8 @@ pub(super) struct Assets {
     bucket: String,
     generated_bucket: String,
     user_mib: NonZeroU32,
+    keep_deleted_days: NonZeroU32,
+    fetch_also_from: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +78,8 @@ impl Default for Assets {
             bucket: usual.assets_bucket,
             generated_bucket: usual.generated_bucket,
             user_mib: count(usual.limits.user / MIB),
+            keep_deleted_days: count(Patience::default().deleted.as_secs() / DAY),
+            fetch_also_from: Vec::new(),
         }
     }
 }
@@ -84,7 +98,7 @@ impl Default for S3 {
 
 impl Files {
     /// # Errors
-    /// Half a key to S3, or a URL that is none.
+    /// Half a key to S3; a URL or an address that is none.
     pub(super) fn new(assets: Assets, s3: S3) -> Result<Self, ConfigError> {
         let limits = Limits { user: u64::from(assets.user_mib.get()) * MIB, ..Limits::default() };
         let attachments = AttachmentSettings {
@@ -93,6 +107,9 @@ impl Files {
             limits,
             ..AttachmentSettings::default()
         };
+        let deleted = Duration::from_secs(u64::from(assets.keep_deleted_days.get()) * DAY);
+        let patience = Patience { deleted, ..Patience::default() };
+        let reach = Reach::public_and(addresses(&assets.fetch_also_from)?);
         let place = match (s3.access_key_id, s3.secret_access_key) {
             (Some(access_key_id), Some(secret_access_key)) => FilePlace::S3(S3Settings {
                 region: s3.region,
@@ -114,8 +131,16 @@ impl Files {
                 return Err(ConfigError::Other(wanted.to_owned()));
             }
         };
-        Ok(Self { place, attachments })
+        Ok(Self { place, attachments, patience, reach })
     }
+}
+
+fn addresses(texts: &[String]) -> Result<Vec<IpAddr>, ConfigError> {
+    let address = |text: &String| {
+        let wanted = || format!("assets.fetch_also_from: {text} must be an IP address such as 10.0.0.7");
+        text.parse().map_err(|_| ConfigError::Other(wanted()))
+    };
+    texts.iter().map(address).collect()
 }
 
 fn url(name: &str, text: &str) -> Result<Url, ConfigError> {

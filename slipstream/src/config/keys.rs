@@ -67,7 +67,7 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 82] = [
+pub(crate) const KEYS: [Key; 84] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
@@ -115,6 +115,8 @@ pub(crate) const KEYS: [Key; 82] = [
     known("assets.bucket", Kind::Text, "ASSETS_BUCKET"),
     known("assets.generated_bucket", Kind::Text, "GEN_BUCKET"),
     own("assets.user_mib", Kind::Count),
+    own("assets.keep_deleted_days", Kind::Count),
+    own("assets.fetch_also_from", Kind::Texts),
     known("s3.access_key_id", Kind::Text, "AWS_ACCESS_KEY_S3"),
     known("s3.secret_access_key", Kind::Secret, "AWS_SECRET_ACCESS_KEY_S3"),
     own("s3.region", Kind::Text),

@@ -317,3 +317,21 @@ fn a_wrong_catalogue_is_refused_with_its_place() {
     let missing = read(&[("SLIPSTREAM_CATALOGUE__FILE", "/nowhere/models.json")]).catalogue().unwrap_err();
     assert!(missing.to_string().starts_with("cannot read /nowhere/models.json: "), "{missing}");
 }
+
+#[test]
+fn files_are_fetched_from_public_addresses_unless_others_are_named() {
+    assert!(!read(&[]).files.reach.allows("10.0.0.7".parse().unwrap()));
+    let config = read(&[("SLIPSTREAM_ASSETS__FETCH_ALSO_FROM", "10.0.0.7,::1")]);
+    assert!(config.files.reach.allows("10.0.0.7".parse().unwrap()));
+    let refused = refused(&[("SLIPSTREAM_ASSETS__FETCH_ALSO_FROM", "10.0.0.0/8")]);
+    assert!(
+        refused.ends_with("assets.fetch_also_from: 10.0.0.0/8 must be an IP address such as 10.0.0.7"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn how_long_the_bytes_of_deleted_files_are_kept_is_a_setting() {
+    let config = read(&[("SLIPSTREAM_ASSETS__KEEP_DELETED_DAYS", "7")]);
+    assert_eq!(config.files.patience.deleted, std::time::Duration::from_hours(7 * 24));
+}

@@ -1,6 +1,7 @@
 //! `slipstream doctor`: is everything as the service needs it, and what is to be done where it is not?
 
 mod cluster;
+mod files;
 mod history;
 mod machine;
 mod server;
@@ -22,6 +23,9 @@ pub(crate) struct DoctorOptions {
     /// Answer as one JSON array.
     #[arg(long)]
     json: bool,
+    /// Let pages of gateway.allowed_origins upload into the buckets of files: replaces the buckets' CORS rules.
+    #[arg(long)]
+    fix_cors: bool,
     #[command(flatten)]
     pub(crate) database: DatabaseOptions,
 }
@@ -30,11 +34,13 @@ pub(crate) const ABOUT: &str = "\
 Check everything the service needs, and say what to do where something is wrong.
 
 PostgreSQL and its settings, the data folder and its disk, NATS and Redis where they are set, the schema, the end of the
-log, the read models, the providers' settings, the port, the clock. Changes nothing. A line begins with ok, warn or fail; exit code 1 when one fails.";
+log, the read models, the providers' settings, the buckets of files, the port, the clock. Changes nothing, but what --fix-cors
+names. A line begins with ok, warn or fail; exit code 1 when one fails.";
 
 const EXAMPLES: &str = "\
 Examples:
   slipstream doctor
+  slipstream doctor --fix-cors
   slipstream doctor --json | jq '.[] | select(.state != \"ok\")'";
 
 /// What one check has found.
@@ -78,6 +84,7 @@ pub(crate) async fn run(config: &Config, options: &DoctorOptions) -> anyhow::Res
     let mut findings = vec![machine::settings(config)];
     findings.extend(machine::providers(config));
     findings.extend(cluster::all(config, &place).await);
+    findings.extend(files::all(config, options.fix_cors).await);
     let folder_holder = match &place {
         Place::Folder(folder) => {
             findings.push(machine::programs(config).await);

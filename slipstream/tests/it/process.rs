@@ -86,6 +86,11 @@ impl Dev {
         Self { address, child, _stdout: stdout }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// `kill -9`: nothing of it lives on but what it left on disk, and PostgreSQL.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use slipstream_testkit::V1Socket;
 use slipstream_testkit::replay::{Outcome, ReplayOptions, ReplayServer};
 
 use crate::client::{Answer, Client};
 use crate::first_run::messages;
 use crate::process::{DataFolder, Dev};
+use crate::vendor_files::until;
 
 const ANN: &str = "a@example.com";
 
@@ -20,6 +22,8 @@ struct Vendor {
     text: &'static str,
     thinking: &'static str,
     tokens: u64,
+    /// The same as v1 is told it: input, of which cached, output, of which reasoning.
+    usage: [u64; 4],
 }
 
 const SKY: &str = "The sky is blue because air scatters short wavelengths more than long ones.";
@@ -34,6 +38,7 @@ const VENDORS: [Vendor; 6] = [
         thinking: "**Weighing the question**\n\nThe user asks why the sky is blue.\n\n**Choosing an explanation**\n\n\
                    Rayleigh scattering, in one paragraph.",
         tokens: 370,
+        usage: [58, 0, 312, 256],
     },
     Vendor {
         provider: "gemini",
@@ -42,6 +47,7 @@ const VENDORS: [Vendor; 6] = [
         text: SKY,
         thinking: "**Weighing the question**\n\nThe user asks why the sky is blue.",
         tokens: 90,
+        usage: [9, 0, 81, 64],
     },
     Vendor {
         provider: "grok",
@@ -50,6 +56,7 @@ const VENDORS: [Vendor; 6] = [
         text: SKY,
         thinking: "The user asks why the sky is blue. Rayleigh scattering, in one paragraph.",
         tokens: 109,
+        usage: [12, 0, 97, 80],
     },
     Vendor {
         provider: "anthropic",
@@ -58,6 +65,7 @@ const VENDORS: [Vendor; 6] = [
         text: SKY,
         thinking: "The user asks why the sky is blue. Rayleigh scattering, in one paragraph.",
         tokens: 113,
+        usage: [25, 0, 88, 0],
     },
     Vendor {
         provider: "meta",
@@ -66,6 +74,7 @@ const VENDORS: [Vendor; 6] = [
         text: "Hello! How can I help you today?",
         thinking: "",
         tokens: 22,
+        usage: [12, 0, 10, 0],
     },
     Vendor {
         provider: "vercel",
@@ -74,10 +83,11 @@ const VENDORS: [Vendor; 6] = [
         text: SKY,
         thinking: "The user asks why the sky is blue.",
         tokens: 109,
+        usage: [12, 0, 97, 80],
     },
 ];
 
-async fn dev(folder: &DataFolder, vendors: &ReplayServer) -> Dev {
+pub(crate) async fn dev(folder: &DataFolder, vendors: &ReplayServer) -> Dev {
     let url = vendors.base_url();
     let settings = VENDORS.iter().flat_map(|vendor| {
         let [key, base_url] = vendor.settings;
@@ -114,6 +124,58 @@ async fn every_vendor_answers_with_its_text_its_thinking_its_usage_and_a_title()
             vendor.text.starts_with(&title),
             "{provider}: the title is a replayed answer too, not {title}"
         );
+    }
+    assert!(dev.interrupt().await.success());
+}
+
+/// Asks as a v1 client.
+async fn ask_v1(socket: &mut V1Socket, vendor: &Vendor, prompt: &str) {
+    let frame = json!({"type": "ai_chat_request", "conversationId": "new-chat", "provider": vendor.provider,
+        "model": vendor.model, "prompt": prompt});
+    assert!(socket.send(&frame).await);
+}
+
+#[tokio::test]
+async fn every_vendors_usage_is_told_to_a_v1_client_by_its_kinds() {
+    let replay = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
+    let folder = DataFolder::new();
+    let dev = dev(&folder, &replay).await;
+    let mut socket = V1Socket::connect(dev.address, ANN).await.unwrap();
+    for vendor in &VENDORS {
+        ask_v1(&mut socket, vendor, "think about it").await;
+        let end = until(&mut socket, "ai_chat_response").await;
+        let [input, cached, output, reasoning] = vendor.usage;
+        let expected = json!({"input": input, "cachedInput": cached, "output": output, "reasoning": reasoning,
+            "total": vendor.tokens, "source": "provider"});
+        assert_eq!(
+            (&end["status"], &end["tokenUsage"]),
+            (&json!("completed"), &expected),
+            "{}",
+            vendor.provider
+        );
+    }
+    assert!(dev.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn what_a_stopped_answer_said_and_took_is_told_to_a_v1_client() {
+    let replay = ReplayServer::start(ReplayOptions::shipped()).await.unwrap();
+    let folder = DataFolder::new();
+    let dev = dev(&folder, &replay).await;
+    let mut socket = V1Socket::connect(dev.address, ANN).await.unwrap();
+    for vendor in &VENDORS {
+        let provider = vendor.provider;
+        ask_v1(&mut socket, vendor, "[[golden=silence_after_text]]").await;
+        let begun = until(&mut socket, "ai_chat_chunk").await;
+        assert!(socket.send(&json!({"type": "ai_chat_cancel", "generationId": begun["generationId"]})).await);
+        let end = until(&mut socket, "ai_chat_response").await;
+        assert_eq!((&end["status"], &end["generationId"]), (&json!("cancelled"), &begun["generationId"]));
+        let text = end["chunk"].as_str().unwrap();
+        assert!(!text.is_empty() && "The line breaks".starts_with(text), "{provider}: {end}");
+        let usage = &end["tokenUsage"];
+        let counted = ["input", "output"].map(|kind| usage[kind].as_u64().unwrap());
+        assert_eq!(usage["total"].as_u64().unwrap(), counted.iter().sum::<u64>(), "{provider}: {usage}");
+        assert!(usage["total"].as_u64().unwrap() > 0, "{provider}: {usage}");
     }
     assert!(dev.interrupt().await.success());
 }

@@ -13,6 +13,8 @@ pub struct Reply {
     seq: u64,
     text: String,
     thinking: String,
+    /// The pictures, each with its number and its file.
+    pictures: Vec<(u64, String)>,
     /// The terminal frame.
     end: Option<Value>,
     gone: bool,
@@ -43,6 +45,12 @@ impl Reply {
     #[must_use]
     pub fn thinking(&self) -> &str {
         &self.thinking
+    }
+
+    /// Its pictures so far: each with its number and its file.
+    #[must_use]
+    pub fn pictures(&self) -> &[(u64, String)] {
+        &self.pictures
     }
 
     /// The terminal frame, once it came.
@@ -77,6 +85,7 @@ impl Reply {
                 }
                 self.text = cut(&self.text, number(&frame["offset"], "text")?)?;
                 self.thinking = cut(&self.thinking, number(&frame["offset"], "thinking")?)?;
+                self.pictures.retain(|(at, _)| *at <= seq);
                 (self.epoch, self.seq) = (epoch, seq);
                 self.resets += 1;
             }
@@ -113,11 +122,19 @@ impl Reply {
         if seq - count > self.seq {
             return Ok(true);
         }
+        if frame["part"] == "image" {
+            if count != 1 {
+                return Err("a picture has a count of 1".to_owned());
+            }
+            self.pictures.push((seq, text(frame, "attachmentId")?));
+            self.seq = seq;
+            return Ok(false);
+        }
         let offset: usize = number(frame, "offset")?;
         let (part, text) = match frame["part"].as_str() {
             Some("text") => (&mut self.text, text(frame, "chunk")?),
             Some("thinking") => (&mut self.thinking, text(frame, "thinkingText")?),
-            _ => return Err("part must be text or thinking".to_owned()),
+            _ => return Err("part must be text, thinking or image".to_owned()),
         };
         let known = part.len().checked_sub(offset).ok_or("offset is beyond what the part has")?;
         let overlaps = seq - count < self.seq;

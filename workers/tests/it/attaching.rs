@@ -1,7 +1,5 @@
 //! Files of a conversation, as a model is shown them.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures::StreamExt;
 use slipstream_commands::attachments::Announce;
@@ -9,8 +7,8 @@ use slipstream_commands::{AttachmentSettings, Attachments, Place, PostRequest};
 use slipstream_domain::attachment::Usage;
 use slipstream_domain::event::FailReason;
 use slipstream_domain::{AttachmentId, FileName, MediaType, Origin, TerminalStatus};
-use slipstream_local::{FileBlobs, SystemClock, UrlSigner};
 use slipstream_providers::{Attachment, Source, Turn};
+use slipstream_testkit::file_store;
 use tempfile::TempDir;
 
 use crate::world::{World, say, stop};
@@ -19,10 +17,8 @@ const PDF: &[u8] = b"%PDF-1.4 and so on";
 
 async fn world(folder: &TempDir) -> World {
     let mut world = World::new((0..3).map(|_| vec![say("ok"), stop()])).await;
-    let urls =
-        UrlSigner::new("http://127.0.0.1:4000".parse().unwrap(), &[1; 32], Arc::new(SystemClock::new()));
-    let store = FileBlobs::open(folder.path().to_owned(), Arc::new(urls)).unwrap();
-    world.files = Some(Attachments::new(world.app.clone(), Arc::new(store), AttachmentSettings::default()));
+    let store = file_store(folder.path());
+    world.files = Some(Attachments::new(world.app.clone(), store, AttachmentSettings::default()));
     world.worker();
     world
 }

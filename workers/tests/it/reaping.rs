@@ -1,6 +1,5 @@
 //! Files that nobody waits for any more.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,8 +9,8 @@ use slipstream_commands::{AttachmentSettings, Attachments};
 use slipstream_domain::attachment::Usage;
 use slipstream_domain::event::FailReason;
 use slipstream_domain::{FileName, MediaType, Origin};
-use slipstream_local::{FileBlobs, SystemClock, UrlSigner};
 use slipstream_projections::{attachments, first_behind};
+use slipstream_testkit::file_store;
 use slipstream_workers::{Patience, Reaper};
 use tempfile::TempDir;
 
@@ -21,10 +20,8 @@ const HOUR: Duration = Duration::from_hours(1);
 
 fn files(world: &World) -> (Attachments, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let public = "http://127.0.0.1:4000".parse().unwrap();
-    let urls = UrlSigner::new(public, &[1; 32], Arc::new(SystemClock::new()));
-    let store = FileBlobs::open(folder.path().to_owned(), Arc::new(urls)).unwrap();
-    (Attachments::new(world.app.clone(), Arc::new(store), AttachmentSettings::default()), folder)
+    let store = file_store(folder.path());
+    (Attachments::new(world.app.clone(), store, AttachmentSettings::default()), folder)
 }
 
 fn announce(world: &World) -> Announce {

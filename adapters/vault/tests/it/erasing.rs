@@ -18,8 +18,9 @@ use slipstream_domain::{
     ProviderId, Run, Seq, TerminalStatus, UserId, WorkerId,
 };
 use slipstream_eventlog::{EventLog, LogOptions, Position, Unsealed};
-use slipstream_local::{EnvironmentKeys, FileBlobs, InProcessBus, SystemClock, UrlSigner, UuidV7Ids};
+use slipstream_local::{EnvironmentKeys, InProcessBus, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, transcript};
+use slipstream_testkit::file_store;
 use slipstream_vault::Vault;
 use slipstream_workers::{Erasure, ErasureError, ErasureStep};
 use tokio_util::sync::CancellationToken;
@@ -60,10 +61,8 @@ impl Process {
             Arc::new(InProcessBus::new()),
             EmailPepper::new("pepper".into()),
         );
-        let clock = Arc::new(SystemClock::new());
-        let urls = UrlSigner::new("http://127.0.0.1:4000".parse().unwrap(), &[1; 32], clock);
-        let blobs = FileBlobs::open(world.files.path().to_owned(), Arc::new(urls)).unwrap();
-        let files = Attachments::new(app.clone(), Arc::new(blobs), AttachmentSettings::default());
+        let blobs = file_store(world.files.path());
+        let files = Attachments::new(app.clone(), blobs, AttachmentSettings::default());
         Self { app, vault, models: ReadModels::new(log), files, tasks, drain }
     }
 
