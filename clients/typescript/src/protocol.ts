@@ -332,6 +332,8 @@ export interface AiChatChunk {
 /** The end of a reply that has a text. */
 export interface AiChatResponse {
   type: "ai_chat_response";
+  /** Who answered, when it was not the model that was asked. */
+  answeredBy?: AnsweredBy;
   /** The full text. */
   chunk: string;
   /** Sources the model named. */
@@ -375,6 +377,8 @@ export interface AiChatResponse {
 /** The end of a reply that failed or has no text, or a refused request. */
 export interface AiChatError {
   type: "ai_chat_error";
+  /** Who answered, when it was not the model that was asked. */
+  answeredBy?: AnsweredBy;
   /** Sources the model named. */
   citations?: Citation[];
   conversationId?: string;
@@ -903,6 +907,14 @@ export type ServerFrame =
   | ConversationTitleUpdated
   | ConversationSettingsUpdated
   | ConversationDeleted;
+
+/** A model that answered for another. */
+export interface AnsweredBy {
+  /** Which. */
+  model: ModelId;
+  /** Who runs it. */
+  provider: ProviderId;
+}
 
 /** What else is known of a file. */
 export interface AssetMetadata {
