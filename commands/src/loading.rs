@@ -26,7 +26,11 @@ pub(crate) async fn user(log: &EventLog, id: UserId) -> Result<Loaded<User>, Com
             user.evolve(&event, meta);
             true
         }
-        Event::Email(_) | Event::Conversation(_) | Event::Generation(_) | Event::Attachment(_) => false,
+        Event::Email(_)
+        | Event::Conversation(_)
+        | Event::Generation(_)
+        | Event::Attachment(_)
+        | Event::Audit(_) => false,
     })
     .await
 }
@@ -37,7 +41,11 @@ pub(crate) async fn email(log: &EventLog, id: EmailId) -> Result<Loaded<EmailCla
             claim.evolve(&event);
             true
         }
-        Event::User(_) | Event::Conversation(_) | Event::Generation(_) | Event::Attachment(_) => false,
+        Event::User(_)
+        | Event::Conversation(_)
+        | Event::Generation(_)
+        | Event::Attachment(_)
+        | Event::Audit(_) => false,
     })
     .await
 }
@@ -64,7 +72,9 @@ fn evolve_conversation(conversation: &mut Conversation, event: Event, meta: Meta
             conversation.evolve(&event, meta);
             true
         }
-        Event::User(_) | Event::Email(_) | Event::Generation(_) | Event::Attachment(_) => false,
+        Event::User(_) | Event::Email(_) | Event::Generation(_) | Event::Attachment(_) | Event::Audit(_) => {
+            false
+        }
     }
 }
 
@@ -74,7 +84,11 @@ pub(crate) async fn generation(log: &EventLog, id: GenerationId) -> Result<Loade
             generation.evolve(&event, meta);
             true
         }
-        Event::User(_) | Event::Email(_) | Event::Conversation(_) | Event::Attachment(_) => false,
+        Event::User(_)
+        | Event::Email(_)
+        | Event::Conversation(_)
+        | Event::Attachment(_)
+        | Event::Audit(_) => false,
     })
     .await
 }
@@ -85,7 +99,11 @@ pub(crate) async fn attachment(log: &EventLog, id: AttachmentId) -> Result<Loade
             attachment.evolve(&event, meta);
             true
         }
-        Event::User(_) | Event::Email(_) | Event::Conversation(_) | Event::Generation(_) => false,
+        Event::User(_)
+        | Event::Email(_)
+        | Event::Conversation(_)
+        | Event::Generation(_)
+        | Event::Audit(_) => false,
     })
     .await
 }

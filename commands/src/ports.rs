@@ -11,6 +11,7 @@ mod live_bus;
 mod pictures;
 mod provider_keys;
 mod sessions;
+mod signatures;
 mod user_vault;
 mod web;
 
@@ -28,6 +29,7 @@ pub use live_bus::{BusEvent, FileNews, LiveBus, LiveMessage, Subject, Subscripti
 pub use pictures::{NewPicture, Pictures};
 pub use provider_keys::{ProviderKeys, StoredKey};
 pub use sessions::{OpenedSession, SessionSummary, Sessions, Tickets};
+pub use signatures::{BlobSignatures, Signatures};
 pub use user_vault::UserVault;
 pub use web::{FetchError, RemoteFile, SourceUrl, Web};
 

@@ -2,7 +2,7 @@
 
 use slipstream_domain::conversation::NewGeneration;
 use slipstream_domain::event::{
-    AttachmentEvent, ConversationEvent, EmailEvent, EncodeError, GenerationEvent, UserEvent,
+    AttachmentEvent, AuditEvent, ConversationEvent, EmailEvent, EncodeError, GenerationEvent, UserEvent,
 };
 use slipstream_domain::{AttachmentId, Category, ConversationId, EmailId, Event, GenerationId, UserId};
 use slipstream_eventlog::{
@@ -105,6 +105,11 @@ pub(crate) fn attachment(
     }
     let append = stream(id.as_uuid(), Category::Attachment, owner, correlation, at, events)?;
     Ok(StreamAppend { close, ..append })
+}
+
+/// An event of an audit stream, which is nobody's.
+pub(crate) fn audit(id: Uuid, at: Version, event: AuditEvent) -> Result<StreamAppend, CommandError> {
+    stream(id, Category::Audit, None, id, at, vec![event])
 }
 
 /// The same append, with the event that led to it.

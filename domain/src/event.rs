@@ -2,6 +2,7 @@
 //! half; the stored form of both is append-only (a new shape is a new schema version and an upcaster).
 
 mod attachment;
+mod audit;
 mod codec;
 mod conversation;
 mod email;
@@ -14,6 +15,7 @@ pub use attachment::{
     AttachmentPurged, AttachmentReady, AttachmentRequested, FailReason, ProviderFileUploaded, ReadyContent,
     UploadStarted,
 };
+pub use audit::{AuditEvent, AuditRead, LogSigned};
 pub use codec::{DecodeError, EncodeError, Encoded, SealedJson};
 pub use conversation::{
     ConversationDeleted, ConversationEvent, ConversationSettingsChanged, ConversationStarted, LeafChosen,
@@ -58,6 +60,8 @@ pub enum Category {
     Attachment = 4,
     /// An e-mail address.
     Email = 5,
+    /// What is done about the log itself.
+    Audit = 6,
 }
 
 impl Category {
@@ -81,16 +85,19 @@ pub enum Event {
     Generation(GenerationEvent),
     /// Of an attachment's stream.
     Attachment(AttachmentEvent),
+    /// Of an audit stream.
+    Audit(AuditEvent),
 }
 
 impl Event {
     /// Every event type with its current schema version.
-    pub const SCHEMAS: [&'static [(&'static str, u16)]; 5] = [
+    pub const SCHEMAS: [&'static [(&'static str, u16)]; 6] = [
         UserEvent::SCHEMAS,
         EmailEvent::SCHEMAS,
         ConversationEvent::SCHEMAS,
         GenerationEvent::SCHEMAS,
         AttachmentEvent::SCHEMAS,
+        AuditEvent::SCHEMAS,
     ];
 
     /// The JSON Schema of every event type, at its current version.
@@ -102,6 +109,7 @@ impl Event {
             ConversationEvent::schemas(),
             GenerationEvent::schemas(),
             AttachmentEvent::schemas(),
+            AuditEvent::schemas(),
         ];
         of_categories.concat()
     }
@@ -117,6 +125,7 @@ impl Event {
             Self::Conversation(event) => event.encode(),
             Self::Generation(event) => event.encode(),
             Self::Attachment(event) => event.encode(),
+            Self::Audit(event) => event.encode(),
         }
     }
 
@@ -137,6 +146,8 @@ impl Event {
         found = found.or_else(|| {
             AttachmentEvent::decode(event_type, data, sealed).map(|event| event.map(Self::Attachment))
         });
+        found = found
+            .or_else(|| AuditEvent::decode(event_type, data, sealed).map(|event| event.map(Self::Audit)));
         found.unwrap_or_else(|| Err(DecodeError::UnknownType(event_type.to_owned())))
     }
 }
@@ -168,5 +179,11 @@ impl From<GenerationEvent> for Event {
 impl From<AttachmentEvent> for Event {
     fn from(event: AttachmentEvent) -> Self {
         Self::Attachment(event)
+    }
+}
+
+impl From<AuditEvent> for Event {
+    fn from(event: AuditEvent) -> Self {
+        Self::Audit(event)
     }
 }

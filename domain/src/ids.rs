@@ -84,6 +84,10 @@ id!(
     SessionId
 );
 id!(
+    /// A signature over a head of the log.
+    SignatureId
+);
+id!(
     /// One run of a worker process; a restarted worker is another.
     WorkerId
 );

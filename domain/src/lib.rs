@@ -20,7 +20,8 @@ pub use email_claim::EmailClaim;
 pub use event::{Category, Event, Meta};
 pub use generation::{Ending, Generation, Request};
 pub use ids::{
-    AttachmentId, ConversationId, EmailId, GenerationId, KeyId, MessageId, SessionId, UserId, WorkerId,
+    AttachmentId, ConversationId, EmailId, GenerationId, KeyId, MessageId, SessionId, SignatureId, UserId,
+    WorkerId,
 };
 pub use run::{Part, Run};
 pub use sealed::Sealed;

@@ -7,5 +7,7 @@ mod hash;
 mod pack;
 
 pub(crate) use canonical::{canonical, canonical_stored};
-pub(crate) use hash::{EventFacts, GENESIS, Hash, MerkleTree, aad, chain, sha256};
+pub(crate) use hash::{
+    EventFacts, GENESIS, Hash, MerkleTree, aad, chain, chain_us, micros, path_of, root_from, sha256,
+};
 pub(crate) use pack::{pack, unpack};

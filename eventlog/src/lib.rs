@@ -10,7 +10,8 @@
 //!   [`EventLog::read_correlation`] read a part of it.
 //! - [`Lease`] and [`parked`] keep projectors exactly-once; [`EventLog::wait_for`] reads your writes.
 //! - [`while_leased`] gives other work that one process does for all to one at a time.
-//! - [`EventLog::verify`] checks everything.
+//! - [`EventLog::verify`] checks everything; a [`Signature`] kept elsewhere says that nothing was replaced, and a [`Proof`]
+//!   shows it of single events without the log.
 
 mod append;
 mod batch;
@@ -18,6 +19,7 @@ mod coalescer;
 mod codec;
 mod decode;
 mod encode;
+mod hex_bytes;
 mod hints;
 mod ids;
 mod key_ring;
@@ -28,8 +30,10 @@ mod meters;
 mod migrate;
 pub mod parked;
 mod projector;
+mod proof;
 mod read;
 mod recorded;
+mod signature;
 mod upcast;
 mod verify;
 mod wait;
@@ -53,10 +57,12 @@ pub use projector::{
     Lease, LeaseError, ProjectorId, ProjectorState, ProjectorStatus, VersionState, activate, hold_still,
     register, unregister,
 };
+pub use proof::{Checked, NotProven, Proof, ProveError, ProvenEvent};
 pub use read::{FeedError, Head, OpenStream, ReadError};
 pub use recorded::{DecodeFault, Envelope, EventType, Payload, Recorded, Unsealed};
+pub use signature::{NotAKey, NotSigned, PublicKey, Signature, SigningKey};
 pub use upcast::{Upcast, Upcasters};
-pub use verify::{Fault, Progress, SignedHead, StreamFault, VerifyReport};
+pub use verify::{Fault, Part, Progress, SignedHead, StreamFault, Verification, VerifyReport};
 pub use wait::Waited;
 pub use wakes::Wakes;
 

@@ -220,12 +220,15 @@ pub async fn hold_still(
     );
     match versions.fetch_all(transaction).await {
         Ok(versions) => Ok(Some(versions)),
-        // lock_not_available
-        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("55P03") => {
-            Ok(None)
-        }
+        Err(error) if is_busy(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a lock was not to be had in time.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some("55P03")
 }
 
 /// Makes one version of a projection the active one, within the caller's transaction; the one before is

@@ -2,6 +2,7 @@
 //! other request that no route knows is told to upgrade.
 
 mod attachments;
+mod audit;
 mod blobs;
 mod caller;
 mod conversation;
@@ -63,6 +64,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(attachments::list))
+        .routes(routes!(audit::events))
         .routes(routes!(conversations::list))
         .routes(routes!(conversation::show, conversation::change, conversation::delete))
         .routes(routes!(conversations::messages))

@@ -80,7 +80,9 @@ pub async fn conversation_events(
 ) -> Result<Vec<Versioned>, QueryError> {
     let of_conversation = |followed: Followed| match followed.event {
         Event::Conversation(event) => Some(Versioned { version: followed.version, event }),
-        Event::Generation(_) | Event::User(_) | Event::Email(_) | Event::Attachment(_) => None,
+        Event::Generation(_) | Event::User(_) | Event::Email(_) | Event::Attachment(_) | Event::Audit(_) => {
+            None
+        }
     };
     Ok(read(log, id, version).await?.into_iter().filter_map(of_conversation).collect())
 }

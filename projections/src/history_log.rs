@@ -93,7 +93,7 @@ impl Told {
         match followed.event {
             Event::Conversation(event) => self.conversation(event),
             Event::Generation(event) => self.generation(GenerationId::from_uuid(followed.stream), event),
-            Event::User(_) | Event::Email(_) | Event::Attachment(_) => {}
+            Event::User(_) | Event::Email(_) | Event::Attachment(_) | Event::Audit(_) => {}
         }
     }
 

@@ -11,6 +11,9 @@ use crate::subcommands::config_show::ShowOptions;
 use crate::subcommands::dev::DevOptions;
 use crate::subcommands::doctor::DoctorOptions;
 use crate::subcommands::export::ExportOptions;
+use crate::subcommands::log_check_proof::CheckProofOptions;
+use crate::subcommands::log_prove::ProveOptions;
+use crate::subcommands::log_sign::SignOptions;
 use crate::subcommands::log_tail::TailOptions;
 use crate::subcommands::log_verify::VerifyOptions;
 use crate::subcommands::models::ModelsOptions;
@@ -24,8 +27,8 @@ use crate::subcommands::schema::SchemaOptions;
 use crate::subcommands::serve::ServeOptions;
 use crate::subcommands::users::{AddOptions, EraseOptions, SessionOptions};
 use crate::subcommands::{
-    analytics_describe, dev, doctor, export, keys_rotate, log_tail, projections_drop_old,
-    projections_rebuild, projections_retry, replay, schema, serve, users,
+    analytics_describe, dev, doctor, export, keys_rotate, log_check_proof, log_prove, log_sign, log_tail,
+    log_verify, projections_drop_old, projections_rebuild, projections_retry, replay, schema, serve, users,
 };
 
 /// A self-hosted backend for multi-provider AI chat.
@@ -108,10 +111,20 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
     /// Check every event, hash and link of the log; say what is wrong and where. Exit code 1 when anything is.
+    #[command(long_about = log_verify::ABOUT)]
     Verify(VerifyOptions),
     /// Print the newest events, and go on as they come.
     #[command(long_about = log_tail::ABOUT)]
     Tail(TailOptions),
+    /// Sign the log as it is now, and keep the signature outside the database.
+    #[command(long_about = log_sign::ABOUT)]
+    Sign(SignOptions),
+    /// Print a proof that a message was recorded and has not changed since, for others to check.
+    #[command(long_about = log_prove::ABOUT)]
+    Prove(ProveOptions),
+    /// Check such a proof; needs no database. Exit code 1 when it does not hold.
+    #[command(long_about = log_check_proof::ABOUT)]
+    CheckProof(CheckProofOptions),
 }
 
 /// What to do with the read models.

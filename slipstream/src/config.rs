@@ -2,6 +2,7 @@
 //! looks there. Refuses what it does not know and what cannot be meant.
 
 mod assets;
+mod audit;
 mod catalogue;
 mod cluster;
 mod error;
@@ -33,6 +34,7 @@ pub(crate) use error::{ConfigError, did_you_mean};
 pub(crate) use methods::AuthMethod;
 pub(crate) use telemetry::{Log, LogFormat, Telemetry};
 
+use audit::Audit;
 use catalogue::Variables;
 use keys::{KEYS, Kind};
 use settings::{Provider, Settings};
@@ -73,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) cluster: Option<Cluster>,
     /// Where files go.
     pub(crate) files: Files,
+    /// How the log is signed.
+    pub(crate) audit: Audit,
     worker: settings::Worker,
     /// Messages a day and user on the operator's keys; 0 is no limit; `None` when it is not set.
     free_messages_per_day: Option<u32>,
@@ -146,6 +150,7 @@ impl Config {
             service_token: settings.auth.service_token,
             development_email: settings.auth.development_email,
             gateway: settings.gateway.into(),
+            audit: settings.audit,
             worker: settings.worker,
             cluster,
             free_messages_per_day: settings.limits.free_messages_per_day,

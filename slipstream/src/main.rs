@@ -3,12 +3,10 @@
 //! Exit codes: 0 all went well, 1 it failed, 2 the command line or a setting is wrong. Who closes the pipe that an answer
 //! goes to has seen enough: that is 0.
 
-mod as_of;
 mod catalogue;
 mod cli;
 mod config;
 mod database;
-mod envelope;
 mod files;
 mod key_check;
 mod lifecycle;
@@ -19,6 +17,7 @@ mod readiness;
 mod role;
 mod secrets;
 mod sign_in;
+mod signatures;
 mod subcommands;
 mod telemetry;
 mod usage;

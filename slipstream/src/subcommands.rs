@@ -6,6 +6,9 @@ pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod keys_rotate;
+pub(crate) mod log_check_proof;
+pub(crate) mod log_prove;
+pub(crate) mod log_sign;
 pub(crate) mod log_tail;
 pub(crate) mod log_verify;
 mod migrate;
@@ -49,6 +52,9 @@ impl Command {
             Self::Replay(options) => &options.database,
             Self::Log(LogCommand::Verify(options)) => &options.database,
             Self::Log(LogCommand::Tail(options)) => &options.database,
+            Self::Log(LogCommand::Sign(options)) => &options.database,
+            Self::Log(LogCommand::Prove(options)) => &options.database,
+            Self::Log(LogCommand::CheckProof(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Status(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Retry(options)) => &options.database,
             Self::Projections(ProjectionsCommand::Rebuild(options)) => &options.database,
@@ -76,11 +82,14 @@ impl Command {
     pub(crate) async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
         match self {
             Self::Dev(options) => dev::run(config, options).await,
-            Self::Serve(options) => serve::run(config, options).await,
+            Self::Serve(options) => Box::pin(serve::run(config, options)).await,
             Self::Migrate(database) => migrate::run(&config, &database).await,
             Self::Replay(options) => replay::run(&config, &options).await,
             Self::Log(LogCommand::Verify(options)) => log_verify::run(&config, &options).await,
             Self::Log(LogCommand::Tail(options)) => log_tail::run(&config, &options).await,
+            Self::Log(LogCommand::Sign(options)) => log_sign::run(&config, &options).await,
+            Self::Log(LogCommand::Prove(options)) => log_prove::run(&config, &options).await,
+            Self::Log(LogCommand::CheckProof(options)) => log_check_proof::run(&config, &options),
             Self::Projections(ProjectionsCommand::Status(options)) => {
                 projections_status::run(&config, &options).await
             }

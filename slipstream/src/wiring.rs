@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use secrecy::SecretString;
-use slipstream_commands::ports::{BlobUrls, Clock, Ids, JobQueue};
-use slipstream_commands::{Attachments, Commands, Dispatcher, EmailPepper, upcasters};
+use slipstream_commands::ports::{BlobUrls, Clock, Ids, JobQueue, Signatures};
+use slipstream_commands::{Attachments, Commands, Dispatcher, EmailPepper, LogSigner, upcasters};
 use slipstream_domain::{ProviderId, WorkerId};
-use slipstream_eventlog::{EventLog, LogOptions, while_leased};
+use slipstream_eventlog::{EventLog, LogOptions, SigningKey, while_leased};
 use slipstream_gateway::{Accounts, Authenticate, Gateway, GatewayDeps, Probes, serve_probes};
 use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, StreamState, watch_lag};
@@ -50,7 +50,14 @@ pub(crate) struct Parts {
     pub(crate) worker: slipstream_workers::Settings,
     /// Messages a day and user on the operator's keys; `None` is no limit.
     pub(crate) free_messages_per_day: Option<NonZeroU32>,
+    pub(crate) signing: Option<Signing>,
     pub(crate) metrics: Metrics,
+}
+
+/// What signs the log, and where the signatures go.
+pub(crate) struct Signing {
+    pub(crate) key: SigningKey,
+    pub(crate) stores: Vec<Arc<dyn Signatures>>,
 }
 
 /// Whom to ask, and with which keys.
@@ -169,7 +176,7 @@ pub(crate) async fn start(
             .with_documents(Arc::new(documents));
         if roles.contains(&Role::Worker) {
             worker(&shared, Arc::clone(&providers), files.clone(), parts.worker, alone, life).await?;
-            reaper(&shared, files.clone(), parts.files.patience, life);
+            upkeep(&shared, files.clone(), parts.files.patience, parts.signing, life);
         }
         if roles.contains(&Role::Gateway) {
             let authenticate = parts.sign_in.authenticate(&shared.app, &parts.vault);
@@ -229,10 +236,20 @@ async fn worker(
     Ok(())
 }
 
-/// Clears up behind files, for all processes.
-fn reaper(shared: &Shared, files: Attachments, patience: Patience, life: &Lifecycle) {
+/// Clears up behind files, and signs the log, for all processes.
+fn upkeep(
+    shared: &Shared,
+    files: Attachments,
+    patience: Patience,
+    signing: Option<Signing>,
+    life: &Lifecycle,
+) {
     let reaper = Reaper::new(shared.app.clone(), files, shared.read_models.clone(), patience);
     one_at_a_time("reaper", shared, life, move |stop| reaper.clone().run(stop));
+    if let Some(Signing { key, stores }) = signing {
+        let signer = LogSigner::new(shared.app.clone(), Arc::new(key), stores);
+        one_at_a_time("signer", shared, life, move |stop| signer.clone().run(stop));
+    }
 }
 
 /// Work that any worker process can do, and one does for all.

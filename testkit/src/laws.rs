@@ -7,6 +7,7 @@ mod hints;
 mod job_queue;
 mod key_ring;
 mod live_bus;
+mod signatures;
 mod stream_state;
 
 pub use blob_store::blob_store;
@@ -14,4 +15,5 @@ pub use hints::hints;
 pub use job_queue::{QueueTimes, job_queue};
 pub use key_ring::{key_ring, sealing_key_ring};
 pub use live_bus::live_bus;
+pub use signatures::signatures;
 pub use stream_state::stream_state;

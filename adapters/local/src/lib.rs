@@ -12,6 +12,7 @@ mod cursors;
 mod ids;
 mod keys;
 mod queue;
+mod signatures;
 mod stream_state;
 
 pub use blob_urls::UrlSigner;
@@ -21,6 +22,7 @@ pub use clock::SystemClock;
 pub use ids::UuidV7Ids;
 pub use keys::EnvironmentKeys;
 pub use queue::InProcessQueue;
+pub use signatures::FolderSignatures;
 pub use stream_state::InProcessStreamState;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,11 +1,14 @@
 //! Reads of a log of some hundred thousand events: the feed, and the proof of everything.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use serde_json::json;
-use slipstream_eventlog::{EventLog, LogOptions as EventLogOptions, Position, StreamId, Version};
+use slipstream_eventlog::{
+    EventLog, LogOptions as EventLogOptions, Position, StreamId, Verification, Version,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -74,7 +77,9 @@ async fn read_feed(log: &EventLog) -> Result<f64> {
 
 async fn verify_all(log: &EventLog) -> Result<f64> {
     let begin = Instant::now();
-    let report = log.verify(None, |_| {}).await?;
+    let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let what = Verification { beside: Some((TaskTracker::new(), workers)), ..Verification::default() };
+    let report = log.verify(what, |_| {}).await?;
     ensure!(report.is_clean(), "the log has faults: {:?}", report.faults);
     Ok(count(report.events) / begin.elapsed().as_secs_f64())
 }

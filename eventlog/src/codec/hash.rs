@@ -102,6 +102,41 @@ impl MerkleTree {
     }
 }
 
+/// The hashes beside those on the way from a leaf to the root, from below. A node that moves up as it is has none beside it.
+pub(crate) fn path_of(leaves: &[Hash], index: usize) -> Vec<Hash> {
+    let (mut level, mut index, mut path) = (leaves.to_vec(), index, Vec::new());
+    while level.len() > 1 {
+        path.extend(level.get(index ^ 1));
+        level = level
+            .chunks(2)
+            .map(|pair| if let [left, right] = pair { parent(left, right) } else { pair[0] })
+            .collect();
+        index /= 2;
+    }
+    path
+}
+
+/// The root of a tree of `leaves` leaves in which `leaf` is at `index` and has `path` beside its way up; `None` if no path
+/// of that length belongs there.
+pub(crate) fn root_from(
+    leaf: Hash,
+    mut index: usize,
+    leaves: usize,
+    path: impl IntoIterator<Item = Hash>,
+) -> Option<Hash> {
+    let (mut node, mut path) = (leaf, path.into_iter());
+    let mut last = leaves.checked_sub(1).filter(|last| index <= *last)?;
+    while last > 0 {
+        if index % 2 == 1 {
+            node = parent(&path.next()?, &node);
+        } else if index < last {
+            node = parent(&node, &path.next()?);
+        }
+        (index, last) = (index / 2, last / 2);
+    }
+    path.next().is_none().then_some(node)
+}
+
 fn parent(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
@@ -115,16 +150,29 @@ pub(crate) fn chain(
     recorded_at: OffsetDateTime,
     root: &[u8],
 ) -> Hash {
+    chain_us(previous, batch_no, first, last, micros(recorded_at), root)
+}
+
+/// The same with the time as the number it is hashed as.
+pub(crate) fn chain_us(
+    previous: &[u8],
+    batch_no: i64,
+    first: Position,
+    last: Position,
+    recorded_at_us: i64,
+    root: &[u8],
+) -> Hash {
     let mut hasher = Sha256::new();
     hasher.update(previous);
-    for number in [batch_no, first.get(), last.get(), micros(recorded_at)] {
+    for number in [batch_no, first.get(), last.get(), recorded_at_us] {
         hasher.update(number.to_be_bytes());
     }
     hasher.update(root);
     hasher.finalize().into()
 }
 
-fn micros(at: OffsetDateTime) -> i64 {
+/// Since 1970.
+pub(crate) fn micros(at: OffsetDateTime) -> i64 {
     at.unix_timestamp() * 1_000_000 + i64::from(at.microsecond())
 }
 
@@ -243,5 +291,30 @@ mod tests {
             root(7),
             Some(parent(&parent(&one_two, &three_four), &parent(&parent(&leaf(5), &leaf(6)), &leaf(7))))
         );
+    }
+
+    #[test]
+    fn every_leaf_of_every_tree_has_a_path_to_its_root_and_to_no_other_place() {
+        for count in 1..=33_u8 {
+            let leaves: Vec<Hash> = (0..count).map(|number| [number; 32]).collect();
+            let mut tree = MerkleTree::default();
+            for leaf in &leaves {
+                tree.push(*leaf);
+            }
+            let root = tree.root();
+            for index in 0..leaves.len() {
+                let path = path_of(&leaves, index);
+                let reach = |index: usize, size: usize, path: &[Hash]| {
+                    root_from(leaves[usize::min(index, leaves.len() - 1)], index, size, path.to_vec())
+                };
+                assert_eq!(reach(index, leaves.len(), &path), root, "{index} of {count}");
+                assert_eq!(reach(leaves.len(), leaves.len(), &path), None, "there is no such leaf");
+                let longer = [&path[..], &[[0; 32]]].concat();
+                assert_eq!(reach(index, leaves.len(), &longer), None);
+                if let Some((_, shorter)) = path.split_last() {
+                    assert_eq!(reach(index, leaves.len(), shorter), None);
+                }
+            }
+        }
     }
 }

@@ -1,18 +1,18 @@
-//! The walk along the log: batch after batch, and in each batch event after event.
+//! The walk along a stretch of the log: batch after batch, and in each batch event after event.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Progress, SignedHead,
+    SignedHead,
     fault::{Fault, Faults},
-    streams,
+    plan::Segment,
 };
 use crate::{
-    Category, CommandId, CorrelationId, Head, OwnerId, Position, StreamId, Version,
+    Category, CommandId, CorrelationId, OwnerId, Position, StreamId, Version,
     codec::{self, EventFacts, GENESIS, Hash, MerkleTree},
 };
 
@@ -49,22 +49,38 @@ struct EventRow {
     data: String,
 }
 
-/// A walk from the first batch to `head`.
-pub(super) struct Walk<'a> {
-    pool: &'a PgPool,
-    signed: Option<SignedHead>,
-    head: &'a Head,
+/// A walk over a stretch of the log.
+pub(super) struct Walk {
+    pool: PgPool,
+    signed: Arc<[SignedHead]>,
+    segment: Segment,
+    told: Arc<dyn Fn(u64) + Send + Sync>,
     previous: BatchRow,
+    /// Where the last batch of the stretch says that it ends.
+    end: Position,
     /// Events that are read but not judged.
     ahead: VecDeque<EventRow>,
     /// Everything up to here is read.
     read: Position,
-    events: u64,
-    batches: u64,
+    walked: Walked,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(pool: &'a PgPool, signed: Option<SignedHead>, head: &'a Head) -> Self {
+/// What a walk has found.
+#[derive(Default)]
+pub(super) struct Walked {
+    pub(super) events: u64,
+    pub(super) batches: u64,
+    pub(super) faults: Faults,
+}
+
+impl Walk {
+    /// `told` is said how many more events are judged.
+    pub(super) fn new(
+        pool: PgPool,
+        signed: Arc<[SignedHead]>,
+        segment: Segment,
+        told: Arc<dyn Fn(u64) + Send + Sync>,
+    ) -> Self {
         let before_all = BatchRow {
             batch_no: 0,
             first: Position::START,
@@ -76,57 +92,51 @@ impl<'a> Walk<'a> {
         Self {
             pool,
             signed,
-            head,
+            segment,
+            told,
             previous: before_all,
+            end: Position::START,
             ahead: VecDeque::new(),
             read: Position::START,
-            events: 0,
-            batches: 0,
+            walked: Walked::default(),
         }
     }
 
-    /// The same, but only over the newest `batches`. The one before them is taken for what it says it is; is it not
-    /// there, the walk begins at the start.
-    pub(super) async fn over_newest(mut self, batches: u32) -> Result<Self, sqlx::Error> {
-        let before = sqlx::query_as!(
-            BatchRow,
-            r#"SELECT batch_no, first_position AS "first: _", last_position AS "last: _", recorded_at, root, chain
-               FROM es.batch WHERE batch_no = $1"#,
-            self.head.batch_no - i64::from(batches)
-        );
-        if let Some(before) = before.fetch_optional(self.pool).await? {
+    /// To the end of the stretch. The batch before it is taken for what it says it is: who walks there judges that.
+    pub(super) async fn run(mut self) -> Result<Walked, sqlx::Error> {
+        if let Some(before) = self.last_up_to(self.segment.after).await? {
             self.read = before.last;
             self.previous = before;
         }
-        Ok(self)
-    }
-
-    /// How many events and batches there were.
-    pub(super) async fn run(
-        mut self,
-        faults: &mut Faults,
-        progress: &mut impl FnMut(Progress),
-    ) -> Result<(u64, u64), sqlx::Error> {
+        self.end = self.last_up_to(self.segment.through).await?.map_or(Position::START, |batch| batch.last);
         loop {
             let page = self.batches().await?;
             if page.is_empty() {
-                break;
+                return Ok(self.walked);
             }
             for batch in page {
-                self.check_batch(&batch, faults);
-                self.check_events(&batch, faults, progress).await?;
-                self.batches += 1;
+                self.check_batch(&batch);
+                if self.segment.events {
+                    self.check_events(&batch).await?;
+                }
+                self.walked.batches += 1;
                 self.previous = batch;
             }
         }
-        if let Some((first, last)) = streams::unbatched_tail(self.pool).await? {
-            faults.add(Fault::EventsUnbatched { first, last });
-        }
-        Ok((self.events, self.batches))
     }
 
-    fn check_batch(&self, batch: &BatchRow, faults: &mut Faults) {
-        let (batch_no, previous) = (batch.batch_no, &self.previous);
+    async fn last_up_to(&self, batch_no: i64) -> Result<Option<BatchRow>, sqlx::Error> {
+        let last = sqlx::query_as!(
+            BatchRow,
+            r#"SELECT batch_no, first_position AS "first: _", last_position AS "last: _", recorded_at, root, chain
+               FROM es.batch WHERE batch_no <= $1 ORDER BY batch_no DESC LIMIT 1"#,
+            batch_no
+        );
+        last.fetch_optional(&self.pool).await
+    }
+
+    fn check_batch(&mut self, batch: &BatchRow) {
+        let (batch_no, previous, faults) = (batch.batch_no, &self.previous, &mut self.walked.faults);
         if batch_no == previous.batch_no + 1 {
             let chain = codec::chain(
                 &previous.chain,
@@ -146,24 +156,20 @@ impl<'a> Walk<'a> {
             faults.add(Fault::BatchesMissing { first: previous.batch_no + 1, last: batch_no - 1 });
         }
         faults.add_if(batch.recorded_at <= previous.recorded_at, Fault::BatchTime { batch_no });
-        if let Some(signed) = self.signed.filter(|signed| signed.batch_no == batch_no) {
+        for signed in self.signed.iter().filter(|signed| signed.batch_no == batch_no) {
             faults.add_if(signed.chain[..] != batch.chain[..], Fault::HistoryReplaced { batch_no });
         }
     }
 
-    async fn check_events(
-        &mut self,
-        batch: &BatchRow,
-        faults: &mut Faults,
-        progress: &mut impl FnMut(Progress),
-    ) -> Result<(), sqlx::Error> {
+    async fn check_events(&mut self, batch: &BatchRow) -> Result<(), sqlx::Error> {
         let mut tree = MerkleTree::default();
         let mut next = batch.first;
         let mut whole = true;
         let mut append = None;
         let mut strays = None;
-        while let Some(event) = self.next_event(batch.last, progress).await? {
-            self.events += 1;
+        while let Some(event) = self.next_event(batch.last).await? {
+            self.walked.events += 1;
+            let faults = &mut self.walked.faults;
             if event.position < batch.first {
                 strays = Some((strays.map_or(event.position, |(first, _)| first), event.position));
                 continue;
@@ -180,6 +186,7 @@ impl<'a> Walk<'a> {
             append = Some((event.command, event.command_index));
             tree.push(event.hash.try_into().unwrap_or(GENESIS));
         }
+        let faults = &mut self.walked.faults;
         if let Some((first, last)) = strays {
             faults.add(Fault::EventsUnbatched { first, last });
         }
@@ -190,17 +197,13 @@ impl<'a> Walk<'a> {
     }
 
     /// The next event up to and with `last`.
-    async fn next_event(
-        &mut self,
-        last: Position,
-        progress: &mut impl FnMut(Progress),
-    ) -> Result<Option<EventRow>, sqlx::Error> {
+    async fn next_event(&mut self, last: Position) -> Result<Option<EventRow>, sqlx::Error> {
         if self.ahead.is_empty() && self.read < last {
-            progress(Progress { position: self.read, head: self.head.position });
-            self.ahead = self.events().await?.into();
+            self.ahead = self.events(self.end.max(last)).await?.into();
+            (self.told)(self.ahead.len() as u64);
             self.read = match self.ahead.back() {
                 Some(event) if i64::try_from(self.ahead.len()) == Ok(EVENTS_A_PAGE) => event.position,
-                Some(_) | None => self.head.position.max(last),
+                Some(_) | None => self.end.max(last),
             };
         }
         Ok(self.ahead.pop_front_if(|event| event.position <= last))
@@ -212,14 +215,14 @@ impl<'a> Walk<'a> {
             r#"SELECT batch_no, first_position AS "first: _", last_position AS "last: _", recorded_at, root, chain
                FROM es.batch WHERE batch_no > $1 AND batch_no <= $2 ORDER BY batch_no LIMIT $3"#,
             self.previous.batch_no,
-            self.head.batch_no,
+            self.segment.through,
             BATCHES_A_PAGE
         )
-        .fetch_all(self.pool)
+        .fetch_all(&self.pool)
         .await
     }
 
-    async fn events(&self) -> Result<Vec<EventRow>, sqlx::Error> {
+    async fn events(&self, up_to: Position) -> Result<Vec<EventRow>, sqlx::Error> {
         sqlx::query_as!(
             EventRow,
             r#"SELECT position AS "position: _", version AS "version: _", recorded_at,
@@ -229,10 +232,10 @@ impl<'a> Walk<'a> {
                       sha256(sealed) AS sealed_is, data::text AS "data!"
                FROM es.event WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3"#,
             self.read.get(),
-            self.head.position.get(),
+            up_to.get(),
             EVENTS_A_PAGE
         )
-        .fetch_all(self.pool)
+        .fetch_all(&self.pool)
         .await
     }
 }

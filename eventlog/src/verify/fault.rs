@@ -144,6 +144,14 @@ impl Faults {
         }
     }
 
+    /// Those that were found after these.
+    pub(super) fn append(&mut self, other: Self) {
+        for fault in other.first {
+            self.add(fault);
+        }
+        self.more += other.more;
+    }
+
     pub(super) fn add_if(&mut self, wrong: bool, fault: Fault) {
         if wrong {
             self.add(fault);

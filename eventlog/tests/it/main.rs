@@ -10,6 +10,7 @@ mod lease;
 mod model;
 mod payload;
 mod projector;
+mod proof;
 mod read;
 mod support;
 mod upkeep;

@@ -2,7 +2,7 @@
 
 use slipstream_eventlog::{
     Append, Appended, Category, CommandId, CorrelationId, EventLog, Expected, Guard, LogOptions, NewEvent,
-    Position, Recorded, StreamAppend, StreamId, Version,
+    Position, Recorded, StreamAppend, StreamId, Verification, Version,
 };
 use slipstream_testkit::TestDatabase;
 use sqlx::PgPool;
@@ -76,7 +76,7 @@ impl World {
 }
 
 pub(crate) async fn assert_clean(log: &EventLog) {
-    let report = log.verify(None, |_| {}).await.unwrap();
+    let report = log.verify(Verification::default(), |_| {}).await.unwrap();
     assert_eq!(report.faults, []);
     assert_eq!(report.events, u64::try_from(report.head.position.get()).unwrap());
 }

@@ -1,6 +1,6 @@
 //! What keeps the log going over years: migrations, partitions, the idempotency window.
 
-use slipstream_eventlog::{CorrelationId, LogOptions, Position, Version, migrate};
+use slipstream_eventlog::{CorrelationId, LogOptions, Position, Verification, Version, migrate};
 use slipstream_testkit::TestDatabase;
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use uuid::Uuid;
@@ -112,7 +112,7 @@ async fn a_version_repeated_in_another_partition_is_found() {
     grow(&running.log, stream(), 6).await;
     sqlx::query("UPDATE es.event SET version = 2 WHERE position = 6").execute(database.pool()).await.unwrap();
 
-    let faults = running.log.verify(None, |_| {}).await.unwrap().faults;
+    let faults = running.log.verify(Verification::default(), |_| {}).await.unwrap().faults;
 
     assert!(faults.iter().any(|fault| fault.to_string().contains("versions are not gapless")), "{faults:?}");
     running.stop().await;

@@ -1,7 +1,11 @@
 //! Planted faults: each is found, and named by its place.
 
-use slipstream_eventlog::{Fault, Position, Progress, SignedHead, StreamFault};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+
+use slipstream_eventlog::{Fault, Part, Position, Progress, SignedHead, StreamFault, Verification};
 use sqlx::AssertSqlSafe;
+use tokio_util::task::TaskTracker;
 
 use crate::support::{World, append, event, grow, one, sealed, stream, to};
 
@@ -21,7 +25,7 @@ async fn world() -> World {
 async fn found(damage: &[&str]) -> Vec<Fault> {
     let world = world().await;
     run(&world, damage).await;
-    let report = world.log.verify(None, |_| {}).await.unwrap();
+    let report = world.log.verify(Verification::default(), |_| {}).await.unwrap();
     assert!(!report.is_clean());
     world.end_faulty().await;
     report.faults
@@ -32,6 +36,10 @@ async fn run(world: &World, statements: &[&str]) {
         let done = sqlx::query(AssertSqlSafe(*statement)).execute(world.pool()).await.unwrap();
         assert!(done.rows_affected() > 0, "{statement} changed nothing");
     }
+}
+
+fn led_to(signed: SignedHead) -> Verification {
+    Verification { signed: vec![signed], ..Verification::default() }
 }
 
 async fn signed_head(world: &World) -> SignedHead {
@@ -51,11 +59,13 @@ fn p(position: i64) -> Position {
 async fn a_log_as_it_was_written_is_without_fault_and_progress_is_told() {
     let world = world().await;
     let signed = signed_head(&world).await;
-    let mut told: Vec<Progress> = Vec::new();
-    let report = world.log.verify(Some(signed), |progress| told.push(progress)).await.unwrap();
+    let told: Arc<Mutex<Vec<Progress>>> = Arc::default();
+    let tell = told.clone();
+    let report = world.log.verify(led_to(signed), move |progress| tell.lock().unwrap().push(progress)).await;
+    let report = report.unwrap();
     assert!(report.is_clean());
     assert_eq!((report.events, report.batches, report.head.position.get()), (12, 10, 12));
-    assert_eq!(told.first(), Some(&Progress { position: Position::START, head: p(12) }));
+    assert_eq!(told.lock().unwrap().last(), Some(&Progress { events: 12, of: 12 }));
     world.end().await;
 }
 
@@ -175,15 +185,15 @@ async fn a_removed_tail_is_found_by_the_signed_head() {
     .await;
 
     // Nothing is left of the tail, so only the signature can tell.
-    assert!(world.log.verify(None, |_| {}).await.unwrap().is_clean());
-    let faults = world.log.verify(Some(signed), |_| {}).await.unwrap().faults;
+    assert!(world.log.verify(Verification::default(), |_| {}).await.unwrap().is_clean());
+    let faults = world.log.verify(led_to(signed), |_| {}).await.unwrap().faults;
     assert_eq!(faults, [Fault::TailRemoved { signed: 10, head: 8 }]);
 
     // Nor does a new tail of the same length help.
     for _ in 0..2 {
         grow(&world.log, stream(), 1).await;
     }
-    let faults = world.log.verify(Some(signed), |_| {}).await.unwrap().faults;
+    let faults = world.log.verify(led_to(signed), |_| {}).await.unwrap().faults;
     assert_eq!(faults, [Fault::HistoryReplaced { batch_no: 10 }]);
     world.end_faulty().await;
 }
@@ -253,7 +263,82 @@ async fn a_wreck_is_reported_up_to_a_thousand_faults_and_counted_beyond() {
     let world = World::new().await;
     grow(&world.log, stream(), 1500).await;
     run(&world, &["UPDATE es.event SET type = 'Other'"]).await;
-    let report = world.log.verify(None, |_| {}).await.unwrap();
+    let report = world.log.verify(Verification::default(), |_| {}).await.unwrap();
     assert_eq!((report.faults.len(), report.more), (1000, 500));
+    world.end_faulty().await;
+}
+
+/// Of a part of the log.
+fn part(part: Part) -> Verification {
+    Verification { part, ..Verification::default() }
+}
+
+#[tokio::test]
+async fn a_range_is_checked_with_its_batches_and_the_links_of_all_and_what_lies_outside_is_not() {
+    let world = world().await;
+    run(&world, &["UPDATE es.event SET type = 'Other' WHERE position = 9"]).await;
+    let check =
+        async |first, last| world.log.verify(part(Part::Positions(p(first), p(last))), |_| {}).await.unwrap();
+    let before = check(2, 5).await;
+    assert!(before.is_clean(), "{before:?}");
+    assert_eq!((before.events, before.batches), (5, 10), "whole batches of events, the links of all");
+    let with = check(9, 99).await;
+    assert_eq!(with.events, 4);
+    assert!(altered(&with.faults[0], 9));
+    run(&world, &["UPDATE es.batch SET chain = sha256('x') WHERE batch_no = 9"]).await;
+    let faults = check(2, 5).await.faults;
+    assert_eq!(faults, [Fault::BatchChain { batch_no: 9 }, Fault::BatchChain { batch_no: 10 }]);
+    world.end_faulty().await;
+}
+
+#[tokio::test]
+async fn a_correlation_is_checked_in_its_batches_and_its_streams_as_wholes() {
+    let world = world().await;
+    let correlation: uuid::Uuid =
+        sqlx::query_scalar("SELECT correlation_id FROM es.event WHERE position = 4")
+            .fetch_one(world.pool())
+            .await
+            .unwrap();
+    let one = part(Part::Correlation(slipstream_eventlog::CorrelationId::from_uuid(correlation)));
+    run(&world, &["UPDATE es.event SET type = 'Other' WHERE position = 9"]).await;
+    let report = world.log.verify(one.clone(), |_| {}).await.unwrap();
+    assert!(report.is_clean() && report.events == 1, "{report:?}");
+    run(&world, &["UPDATE es.stream SET version = 7 WHERE first_position = 4"]).await;
+    let report = world.log.verify(one.clone(), |_| {}).await.unwrap();
+    assert!(
+        matches!(report.faults[..], [Fault::Stream { fault: StreamFault::Registration, .. }]),
+        "{report:?}"
+    );
+    run(&world, &["UPDATE es.event SET type = 'Other' WHERE position = 4"]).await;
+    let report = world.log.verify(one, |_| {}).await.unwrap();
+    assert!(altered(&report.faults[0], 4));
+    world.end_faulty().await;
+}
+
+#[tokio::test]
+async fn beside_each_other_walks_find_the_same_as_one_after_the_other() {
+    let world = World::new().await;
+    for _ in 0..9_000 / 250 {
+        let appends = (0..250).map(|_| world.log.append(append(vec![one(stream(), 0)])));
+        for appended in futures::future::join_all(appends).await {
+            appended.unwrap();
+        }
+    }
+    run(
+        &world,
+        &[
+            "UPDATE es.event SET type = 'Other' WHERE position IN (1, 4000, 4001, 8999)",
+            "DELETE FROM es.event WHERE position IN (10, 11, 5000)",
+            "DELETE FROM es.batch WHERE batch_no IN (7, 8)",
+        ],
+    )
+    .await;
+    let tasks = TaskTracker::new();
+    let beside = Some((tasks, NonZeroUsize::new(4).unwrap()));
+    let one_by_one = world.log.verify(Verification::default(), |_| {}).await.unwrap();
+    let together =
+        world.log.verify(Verification { beside, ..Verification::default() }, |_| {}).await.unwrap();
+    assert_eq!(together, one_by_one);
+    assert!(together.faults.len() > 6, "{together:?}");
     world.end_faulty().await;
 }

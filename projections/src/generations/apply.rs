@@ -36,7 +36,11 @@ impl Projection for Generations {
                 Event::Conversation(ConversationEvent::ConversationDeleted(_)) => {
                     changes.deleted.push(followed.stream);
                 }
-                Event::Conversation(_) | Event::User(_) | Event::Email(_) | Event::Attachment(_) => {}
+                Event::Conversation(_)
+                | Event::User(_)
+                | Event::Email(_)
+                | Event::Attachment(_)
+                | Event::Audit(_) => {}
             }
         }
         insert(connection, &changes.requested).await?;

@@ -50,7 +50,11 @@ impl Projection for Transcript {
             match &followed.event {
                 Event::Conversation(event) => changes.take(event, followed, &outputs)?,
                 Event::Generation(GenerationEvent::GenerationRequested(asked)) => changes.asked(asked),
-                Event::Generation(_) | Event::User(_) | Event::Email(_) | Event::Attachment(_) => {}
+                Event::Generation(_)
+                | Event::User(_)
+                | Event::Email(_)
+                | Event::Attachment(_)
+                | Event::Audit(_) => {}
             }
         }
         delete(connection, &changes).await?;
@@ -70,7 +74,8 @@ fn recorded_replies<'a>(events: impl Iterator<Item = &'a Followed>) -> impl Iter
         | Event::Generation(_)
         | Event::User(_)
         | Event::Email(_)
-        | Event::Attachment(_) => None,
+        | Event::Attachment(_)
+        | Event::Audit(_) => None,
     })
 }
 

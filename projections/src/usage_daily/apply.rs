@@ -42,7 +42,7 @@ impl Projection for UsageDaily {
             match &followed.event {
                 Event::Generation(event) => page.generation(event, followed),
                 Event::Conversation(event) => page.conversation(event, followed),
-                Event::User(_) | Event::Email(_) | Event::Attachment(_) => {}
+                Event::User(_) | Event::Email(_) | Event::Attachment(_) | Event::Audit(_) => {}
             }
         }
         ask(connection, &page.asked).await?;

@@ -177,7 +177,7 @@ async fn a_rebuild_that_was_cut_short_goes_on_where_it_stood() {
     assert_eq!((&again.projector, again.resumed), (&first.projector, true));
     world.exchange(user, world.new_chat(), "meanwhile", &["b"]).await;
     let running = world.run();
-    until_read(&world, &[first.projector.clone()]).await;
+    until_read(&world, std::slice::from_ref(&first.projector)).await;
     let next = start_rebuild(&world.log, model).await.unwrap();
     assert_eq!((next.projector.version, next.resumed), (Transcript::VERSION + 2000, false));
     until_read(&world, &[next.projector]).await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod analytics;
+mod as_of;
 mod attachments;
 mod blue_green;
 mod branching;

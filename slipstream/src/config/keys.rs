@@ -67,7 +67,7 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
 }
 
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 84] = [
+pub(crate) const KEYS: [Key; 87] = [
     own("server.listen", Kind::Address),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
@@ -122,6 +122,9 @@ pub(crate) const KEYS: [Key; 84] = [
     own("s3.region", Kind::Text),
     own("s3.endpoint", Kind::Text),
     own("s3.path_style", Kind::Flag),
+    own("audit.signing_key", Kind::Secret),
+    own("audit.signatures_folder", Kind::Text),
+    own("audit.signatures_bucket", Kind::Text),
     own("worker.concurrency", Kind::Count),
     own("worker.grace_seconds", Kind::Count),
     own("worker.titles", Kind::Flag),

@@ -13,6 +13,7 @@ use slipstream_providers::HttpSettings;
 use slipstream_workers::{AtGraceEnd, Fallback};
 
 use super::assets::{Assets, S3};
+use super::audit::Audit;
 use super::cluster::{Nats, Redis};
 use super::telemetry::{Log, Telemetry};
 
@@ -29,6 +30,7 @@ pub(super) struct Settings {
     pub(super) redis: Redis,
     pub(super) assets: Assets,
     pub(super) s3: S3,
+    pub(super) audit: Audit,
     pub(super) worker: Worker,
     pub(super) catalogue: Catalogue,
     pub(super) providers: Providers,

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use slipstream_eventlog::{EventLog, Position, Recorded};
-use slipstream_projections::decode;
+use slipstream_projections::{EventJson, category, decode, rfc3339};
 
 use crate::config::Config;
 use crate::database::{DatabaseOptions, Place};
-use crate::envelope::{Envelope, category, rfc3339};
 use crate::output::Output;
 use crate::visit;
 
@@ -75,7 +74,7 @@ async fn tail(log: &EventLog, options: &TailOptions) -> anyhow::Result<()> {
         after = last.position;
         for event in page.iter().filter(|event| options.follow || event.position <= head) {
             if options.json {
-                output.json_line(&Envelope::clear(event))?;
+                output.json_line(&EventJson::clear(event))?;
             } else {
                 output.line(line(event))?;
             }

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 use slipstream_eventlog::{EventLog, ProjectorState, ProjectorStatus, parked};
+use slipstream_projections::rfc3339;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::database::{DatabaseOptions, Place};
-use crate::envelope::rfc3339;
 use crate::output::Output;
 use crate::visit;
 

@@ -17,6 +17,7 @@ use crate::output::Output;
 use crate::role::Role;
 use crate::secrets;
 use crate::sign_in::SignIn;
+use crate::signatures;
 use crate::telemetry;
 use crate::usage::Usage;
 use crate::wiring;
@@ -142,6 +143,7 @@ async fn serve(
         data_dir: config.data_dir.clone(),
         worker: config.worker(),
         free_messages_per_day: config.free_messages_per_day(),
+        signing: signing(config, &life)?,
         metrics: telemetry::collect_metrics()?,
     };
     wiring::start(&service.roles, parts, listener, &life).await?;
@@ -159,6 +161,11 @@ async fn serve(
         Ok(()) => bail!("stopped before everything had drained"),
         Err(lost) => Err(lost),
     }
+}
+
+fn signing(config: &Config, life: &Lifecycle) -> anyhow::Result<Option<wiring::Signing>> {
+    let Some(key) = signatures::signing_key(config)? else { return Ok(None) };
+    Ok(Some(wiring::Signing { key, stores: signatures::stores(config, &life.connections.tasks)? }))
 }
 
 fn say_where(address: SocketAddr, service: &Service) -> std::io::Result<()> {

@@ -115,6 +115,7 @@ async fn a_moment_or_a_conversation_that_is_not_there_is_refused_with_what_is_wr
         (&["replay", id, "--as-of", "2999-01-01T00:00:00Z"], 1, "is in the future"),
         (&["replay", id, "--as-of", "-1"], 2, "neither a position"),
         (&["replay", id, "--as-of", "yesterday"], 2, "neither a position"),
+        (&["replay", id, "--speed", "fast"], 2, "neither max nor a speed such as 1x"),
         (&["replay", id, "--format", "xml"], 2, "possible values: text, ndjson, json"),
         (&["replay", "not-an-id"], 2, "invalid value 'not-an-id'"),
         (&["log", "tail", "--from", "0"], 2, "--from"),
@@ -181,5 +182,27 @@ async fn a_stopped_reply_is_told_with_who_stopped_it_and_what_had_been_streamed(
     let text = told(&folder, &["replay", &seen.conversation]).await;
     assert!(text.contains(" stops generation ") && text.contains("ends: cancelled"), "{text}");
     assert!(spoken(&text, "text ").starts_with(&seen.text), "{text}");
+    assert!(dev.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn a_replay_is_recorded_itself_and_told_as_fast_as_it_happened_when_that_is_asked() {
+    let (folder, dev, answer) = exchange().await;
+    let id = answer.conversation.as_str();
+    let at_once = told(&folder, &["replay", id]).await;
+    let begin = std::time::Instant::now();
+    assert_eq!(told(&folder, &["replay", id, "--speed", "1x"]).await, at_once);
+    let events = lines(&told(&folder, &["replay", id, "--format", "ndjson"]).await);
+    let (first, last) = (events.first().unwrap(), events.last().unwrap());
+    assert_ne!(first["recordedAt"], last["recordedAt"]);
+    // Six deltas, 20 ms apart.
+    assert!(begin.elapsed().as_millis() > 100, "{:?}", begin.elapsed());
+    let all = lines(&told(&folder, &["log", "tail", "--from", "1", "--json"]).await);
+    let reads: Vec<_> = all.iter().filter(|event| event["type"] == "AuditRead").collect();
+    assert_eq!(reads.len(), 3);
+    for read in reads {
+        assert_eq!((&read["category"], &read["data"]["conversationId"]), (&json!("audit"), &json!(id)));
+        assert!(read["data"]["asOf"].as_i64() < read["position"].as_i64(), "recorded after what it tells of");
+    }
     assert!(dev.interrupt().await.success());
 }

@@ -12,6 +12,8 @@ mod http_api;
 mod large_fetch;
 mod operator;
 mod process;
+mod proving;
+mod rebuild;
 mod refusals;
 mod schemas;
 mod sealing;

@@ -3,7 +3,8 @@
 
 mod blobs;
 
-use slipstream_local::{InProcessBus, InProcessQueue, InProcessStreamState};
+use slipstream_commands::ports::Signatures;
+use slipstream_local::{FolderSignatures, InProcessBus, InProcessQueue, InProcessStreamState};
 use slipstream_testkit::laws;
 
 #[tokio::test(start_paused = true)]
@@ -20,4 +21,13 @@ async fn the_bus_keeps_the_laws_of_a_live_bus() {
 #[tokio::test(start_paused = true)]
 async fn the_stream_state_keeps_the_laws_of_a_stream_state() {
     laws::stream_state(InProcessStreamState::new()).await;
+}
+
+#[tokio::test]
+async fn a_folder_keeps_the_laws_of_a_store_of_signatures_and_names_what_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderSignatures::new(folder.path().join("made/when/needed"));
+    laws::signatures(&store).await;
+    std::fs::write(folder.path().join("made/when/needed/1970-01-01/5.json"), "{").unwrap();
+    assert!(store.all().await.unwrap_err().reason.contains("5.json"));
 }

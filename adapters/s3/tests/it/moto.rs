@@ -7,7 +7,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use bytes::Bytes;
 use futures::StreamExt;
-use slipstream_commands::ports::{Blob, BlobStore, ByteStream, Disposition};
+use slipstream_commands::ports::{Blob, BlobSignatures, BlobStore, ByteStream, Disposition};
 use slipstream_domain::{BlobKey, MediaType};
 use slipstream_local::SystemClock;
 use slipstream_s3::{S3Blobs, S3Settings};
@@ -168,4 +168,11 @@ async fn a_server_that_is_not_there_is_unavailable_and_the_error_tells_no_secret
     let error = blobs.head(&BlobKey::parse("b", "a").unwrap()).await.unwrap_err().to_string();
     assert!(error.starts_with("blob store is unavailable"), "{error}");
     assert!(!error.contains("not a secret") && !format!("{settings:?}").contains("not a secret"), "{error}");
+}
+
+#[tokio::test]
+async fn a_bucket_keeps_the_laws_of_a_store_of_signatures() {
+    let moto = Moto::new().await;
+    let (blobs, bucket) = (Arc::new(moto.blobs), moto.bucket);
+    laws::signatures(&BlobSignatures::new(blobs, bucket)).await;
 }

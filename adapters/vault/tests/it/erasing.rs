@@ -17,7 +17,7 @@ use slipstream_domain::{
     ConversationId, EmailAddress, Ending, FileName, MediaType, ModelId, OnBusy, Origin, Params, Part, Prompt,
     ProviderId, Run, Seq, TerminalStatus, UserId, WorkerId,
 };
-use slipstream_eventlog::{EventLog, LogOptions, Position, Unsealed};
+use slipstream_eventlog::{EventLog, LogOptions, Position, Unsealed, Verification};
 use slipstream_local::{EnvironmentKeys, InProcessBus, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, transcript};
 use slipstream_testkit::file_store;
@@ -179,7 +179,7 @@ async fn ann_is_gone_and_bob_is_there(
         let sealed = event.payload.expect("it is readable or erased, not forged").sealed;
         assert_eq!(sealed == Some(Unsealed::Erased), of_ann && sealed.is_some(), "{}", event.event_type);
     }
-    let report = process.app.log().verify(None, |_| ()).await.unwrap();
+    let report = process.app.log().verify(Verification::default(), |_| ()).await.unwrap();
     assert!(report.faults.is_empty(), "{:?}", report.faults);
 }
 

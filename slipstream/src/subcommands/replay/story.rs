@@ -1,6 +1,7 @@
 //! Events in words: a line with time, position and what happened, then what was said, indented. Refuses to let recorded
 //! text steer the terminal it is shown on.
 
+mod attachment;
 mod conversation;
 mod generation;
 
@@ -8,13 +9,12 @@ use std::collections::HashMap;
 use std::fmt::Arguments;
 
 use serde::Serialize;
-use slipstream_domain::{Event, Params, SystemPrompt};
-use slipstream_eventlog::Recorded;
-use slipstream_projections::{Followed, decode};
+use slipstream_domain::{Category, Event, Params, SystemPrompt};
+use slipstream_eventlog::{EventLog, Position, ReadError, Recorded};
+use slipstream_projections::{Followed, category, decode, rfc3339};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::envelope::{category, rfc3339};
 use crate::output::Output;
 
 /// What must be remembered of the story so far.
@@ -22,6 +22,8 @@ use crate::output::Output;
 pub(super) struct Story {
     /// When each generation was asked for.
     requested: HashMap<Uuid, OffsetDateTime>,
+    /// What each file is.
+    files: HashMap<Uuid, String>,
 }
 
 /// What is told of one event.
@@ -34,6 +36,28 @@ struct Told {
 const ERASED: &str = "(erased)";
 
 impl Story {
+    /// Looks up what an event alone does not say: what a file is that is attached now. It was announced before it belonged to
+    /// the conversation.
+    ///
+    /// # Errors
+    /// The log does not answer.
+    pub(super) async fn learn(
+        &mut self,
+        log: &EventLog,
+        event: &Recorded,
+        up_to: Position,
+    ) -> Result<(), ReadError> {
+        if event.category.0 == Category::Attachment.number()
+            && !self.files.contains_key(&event.stream.as_uuid())
+        {
+            let of_file = log.read_streams(&[event.stream], up_to).await?;
+            let announced =
+                of_file.iter().find_map(|event| attachment::announced(&decode(event).ok()?.event));
+            self.files.insert(event.stream.as_uuid(), announced.unwrap_or_else(|| "a file".to_owned()));
+        }
+        Ok(())
+    }
+
     /// # Errors
     /// The answer cannot be written.
     pub(super) fn tell(&mut self, output: &mut Output, recorded: &Recorded) -> std::io::Result<()> {
@@ -67,7 +91,11 @@ impl Story {
                 let asked = *self.requested.entry(id).or_insert(at);
                 generation::told(id, event, at - asked)
             }
-            Event::User(_) | Event::Email(_) | Event::Attachment(_) => {
+            Event::Attachment(event) => {
+                let id = recorded.stream.as_uuid();
+                attachment::told(event, id, self.files.get(&id).map_or("a file", String::as_str))
+            }
+            Event::User(_) | Event::Email(_) | Event::Audit(_) => {
                 Told::plain(recorded.event_type.to_string())
             }
         }

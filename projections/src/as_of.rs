@@ -2,16 +2,15 @@
 
 use std::str::FromStr;
 
-use anyhow::bail;
-use slipstream_eventlog::{EventLog, Position};
+use slipstream_eventlog::{EventLog, Position, ReadError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::envelope::rfc3339;
+use crate::event_json::rfc3339;
 
 /// A moment of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AsOf {
+pub enum AsOf {
     /// With everything up to and with this position.
     Position(Position),
     /// With everything recorded at this time or before.
@@ -21,7 +20,31 @@ pub(crate) enum AsOf {
 /// What is neither a position nor a time.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a position (a whole number from 0) nor a time such as 2026-11-24T09:00:00Z")]
-pub(crate) struct NoMoment;
+pub struct NoMoment;
+
+/// Why a moment has no position.
+#[derive(Debug, thiserror::Error)]
+pub enum AsOfError {
+    /// The log has not come so far.
+    #[error("{asked} has not come yet: the log ends at position {head}")]
+    NotYet {
+        /// The position that is asked for.
+        asked: Position,
+        /// The last one there is.
+        head: Position,
+    },
+    /// What is recorded until then nobody knows.
+    #[error("{} is in the future: it is {} now", rfc3339(*.asked), rfc3339(*.now))]
+    Future {
+        /// The time that is asked for.
+        asked: OffsetDateTime,
+        /// By the clock that dates events.
+        now: OffsetDateTime,
+    },
+    /// The database.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
 
 impl FromStr for AsOf {
     type Err = NoMoment;
@@ -38,24 +61,23 @@ impl AsOf {
     /// The last position that was there.
     ///
     /// # Errors
-    /// It has not come yet; the database does not answer.
-    pub(crate) async fn position(self, log: &EventLog) -> anyhow::Result<Position> {
+    /// See [`AsOfError`].
+    pub async fn position(self, log: &EventLog) -> Result<Position, AsOfError> {
         match self {
-            Self::Position(position) => {
+            Self::Position(asked) => {
                 let head = log.head().await?.position;
-                if position > head {
-                    bail!("--as-of {position} has not come yet: the log ends at position {head}");
-                }
-                Ok(position)
+                if asked > head { Err(AsOfError::NotYet { asked, head }) } else { Ok(asked) }
             }
-            Self::Time(time) => {
-                // The clock that dates events.
-                let now: OffsetDateTime =
-                    sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(log.pool()).await?;
-                if time > now {
-                    bail!("--as-of {} is in the future: it is {} now", rfc3339(time), rfc3339(now));
+            Self::Time(asked) => {
+                let now: OffsetDateTime = sqlx::query_scalar("SELECT clock_timestamp()")
+                    .fetch_one(log.pool())
+                    .await
+                    .map_err(ReadError::from)?;
+                if asked > now {
+                    Err(AsOfError::Future { asked, now })
+                } else {
+                    Ok(log.position_at(asked).await?)
                 }
-                Ok(log.position_at(time).await?)
             }
         }
     }

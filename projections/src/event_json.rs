@@ -1,17 +1,18 @@
-//! An event as JSON, and the time and the names in it. Knows no format of its own: one shape for all commands.
+//! An event as JSON, and the time and the names in it: one shape for all who are told events, whatever they were.
 
 use serde::Serialize;
 use serde_json::Value;
 use slipstream_domain::Category;
 use slipstream_eventlog::{OwnerId, Payload, Position, Recorded, Unsealed};
-use slipstream_projections::decode;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
+
+use crate::followed::decode;
 
 /// An event, told in full or without its personal half.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Envelope<'a> {
+pub struct EventJson<'a> {
     position: i64,
     recorded_at: String,
     #[serde(rename = "type")]
@@ -38,23 +39,25 @@ pub(crate) struct Envelope<'a> {
     unreadable: Option<String>,
 }
 
-impl<'a> Envelope<'a> {
+impl<'a> EventJson<'a> {
     /// Everything the log holds of it.
-    pub(crate) fn whole(recorded: &'a Recorded) -> Self {
-        let mut envelope = Self::clear(recorded);
+    #[must_use]
+    pub fn whole(recorded: &'a Recorded) -> Self {
+        let mut told = Self::clear(recorded);
         match recorded.payload.as_ref().ok().and_then(|payload| payload.sealed.as_ref()) {
             Some(Unsealed::Open(bytes)) => {
                 // What is no JSON is unreadable, and said to be.
-                envelope.sealed = serde_json::from_slice(bytes).ok();
+                told.sealed = serde_json::from_slice(bytes).ok();
             }
-            Some(Unsealed::Erased) => envelope.erased = true,
+            Some(Unsealed::Erased) => told.erased = true,
             None => {}
         }
-        envelope
+        told
     }
 
     /// All but its personal half.
-    pub(crate) fn clear(recorded: &'a Recorded) -> Self {
+    #[must_use]
+    pub fn clear(recorded: &'a Recorded) -> Self {
         let data = |payload: &Payload| serde_json::from_str(&payload.data).ok();
         Self {
             position: recorded.position.get(),
@@ -77,19 +80,23 @@ impl<'a> Envelope<'a> {
 }
 
 /// The name of the stream's kind, or its number when this program does not know it.
-pub(crate) fn category(recorded: &Recorded) -> String {
+#[must_use]
+pub fn category(recorded: &Recorded) -> String {
     let known = [
         (Category::User, "user"),
         (Category::Conversation, "conversation"),
         (Category::Generation, "generation"),
+        (Category::Attachment, "attachment"),
         (Category::Email, "email"),
+        (Category::Audit, "audit"),
     ];
     let named = known.iter().find(|(category, _)| category.number() == recorded.category.0);
     named.map_or_else(|| recorded.category.0.to_string(), |(_, name)| (*name).to_owned())
 }
 
 /// A time as RFC 3339 in UTC, cut to milliseconds.
-pub(crate) fn rfc3339(at: OffsetDateTime) -> String {
+#[must_use]
+pub fn rfc3339(at: OffsetDateTime) -> String {
     let at = at.to_offset(UtcOffset::UTC);
     let (date, time) = (at.date(), at.time());
     format!("{date}T{:02}:{:02}:{:02}.{:03}Z", time.hour(), time.minute(), time.second(), time.millisecond())
@@ -97,6 +104,8 @@ pub(crate) fn rfc3339(at: OffsetDateTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
