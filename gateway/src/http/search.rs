@@ -89,10 +89,10 @@ pub(super) async fn search(
     let models = &shared.models;
     let (found, next) = find(models, user, &words, after, limit(asked)?).await.map_err(Refusal::from)?;
     let ids: Vec<_> = found.iter().map(|found| found.conversation).collect();
-    let mut titles = conversations::titles(models, user, &ids).await.map_err(Refusal::from)?;
+    let titles = conversations::titles(models, user, &ids).await.map_err(Refusal::from)?;
     let items = found.into_iter().map(|found| FoundJson {
         conversation_id: found.conversation,
-        title: titles.entry(found.conversation).or_default().clone(),
+        title: titles.get(&found.conversation).cloned().flatten(),
         message_id: found.message,
         role: found.role,
         created_at: found.created_at.millis(),

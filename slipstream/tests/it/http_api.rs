@@ -27,6 +27,8 @@ async fn every_answer_is_one_that_the_description_allows() {
     assert_eq!(code, 0, "{token}");
 
     let python = tool("SLIPSTREAM_TEST_PYTHON");
+    // It keeps what it has found beside itself.
+    let folder = tempfile::tempdir().unwrap();
     let mut st = Command::new(Path::new(&python).with_file_name("st"));
     st.args(["run", &format!("http://{}/openapi.json", service.address)])
         .args(["--header", &format!("Authorization: Bearer {}", token.trim())])
@@ -34,7 +36,7 @@ async fn every_answer_is_one_that_the_description_allows() {
         // As many questions as these phases have for each operation, and the same ones each time.
         .args(["--phases", "coverage,fuzzing", "--max-examples", "10", "--seed", "1"])
         .args(["--request-timeout", "10", "--no-color"])
-        .current_dir(tempfile::tempdir().unwrap().path())
+        .current_dir(folder.path())
         .stdin(Stdio::null());
     let output = st.output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
