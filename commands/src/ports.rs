@@ -12,6 +12,7 @@ mod pictures;
 mod provider_keys;
 mod sessions;
 mod signatures;
+mod token_check;
 mod user_vault;
 mod web;
 
@@ -28,8 +29,9 @@ pub use key_vault::KeyVault;
 pub use live_bus::{BusEvent, FileNews, LiveBus, LiveMessage, Subject, Subscription};
 pub use pictures::{NewPicture, Pictures};
 pub use provider_keys::{ProviderKeys, StoredKey};
-pub use sessions::{OpenedSession, SessionSummary, Sessions, Tickets};
+pub use sessions::{IssuedTicket, OpenedSession, SessionSummary, Sessions, SignedIn, Tickets};
 pub use signatures::{BlobSignatures, Signatures};
+pub use token_check::{TokenCheck, TokenClaims, TokenError, TokenSubject};
 pub use user_vault::UserVault;
 pub use web::{FetchError, RemoteFile, SourceUrl, Web};
 

@@ -1,11 +1,13 @@
 //! A person's own key of a provider: kept in the vault, and the log says that it is there.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use slipstream_domain::event::{ProviderKeyRemoved, ProviderKeyStored, UserEvent};
 use slipstream_domain::{ProviderId, UserId};
 use slipstream_eventlog::Append;
 
-use crate::ports::{ProviderKeys, StoredKey};
+use crate::ports::{LiveMessage, ProviderKeys, StoredKey, Subject};
 use crate::retrying::retrying;
 use crate::{CommandError, Commands, loading, streams};
 
@@ -34,6 +36,7 @@ pub async fn store_provider_key(
         is_default,
     });
     append(app, actor, event).await?;
+    tell(app, actor, provider, true).await;
     Ok(stored)
 }
 
@@ -51,7 +54,15 @@ pub async fn remove_provider_key(
     let _turn = app.turns.take(actor).await;
     let key_id = keys.remove(actor, provider).await?.ok_or(CommandError::NotFound("provider key"))?;
     let removed = ProviderKeyRemoved { provider: provider.clone(), key_id };
-    append(app, actor, UserEvent::ProviderKeyRemoved(removed)).await
+    append(app, actor, UserEvent::ProviderKeyRemoved(removed)).await?;
+    tell(app, actor, provider, false).await;
+    Ok(())
+}
+
+/// Tells the person's sockets.
+async fn tell(app: &Commands, actor: UserId, provider: &ProviderId, is_set: bool) {
+    let message = LiveMessage::ApiKeyUpdated { provider: provider.clone(), is_set };
+    app.bus.publish(Subject::User(actor), Arc::new(message)).await;
 }
 
 async fn append(app: &Commands, actor: UserId, event: UserEvent) -> Result<(), CommandError> {

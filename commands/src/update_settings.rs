@@ -1,28 +1,41 @@
 //! Changes a person's own settings.
 
+use std::sync::Arc;
+
 use slipstream_domain::UserId;
-use slipstream_domain::event::SettingsChanged;
+use slipstream_domain::event::{SettingsChanged, UserEvent};
+use slipstream_domain::user::UserSettingsPatch;
 use slipstream_eventlog::Append;
 
+use crate::ports::{LiveMessage, Subject};
 use crate::retrying::retrying;
 use crate::{CommandError, Commands, loading, streams};
 
-/// Makes these settings hold, whole: an absent one is unset. Setting what holds already writes nothing.
+/// Changes what is named, tells the person's sockets, and answers what holds now. Setting what holds already writes and
+/// tells nothing.
 ///
 /// # Errors
-/// `NotFound` for an unknown user; `Contended`, `Unavailable`, `Unreadable`.
+/// `NotFound` for an unknown user, `Erased`; `Contended`, `Unavailable`, `Unreadable`.
 #[tracing::instrument(skip_all)]
 pub async fn update_settings(
     app: &Commands,
     actor: UserId,
-    settings: SettingsChanged,
-) -> Result<(), CommandError> {
+    patch: UserSettingsPatch,
+) -> Result<SettingsChanged, CommandError> {
     let _turn = app.turns.take(actor).await;
-    retrying!(app, async {
+    let (settings, changed) = retrying!(app, async {
         let user = loading::user(&app.log, actor).await?;
-        let Some(changed) = user.state.change_settings(settings.clone())? else { return Ok(()) };
-        let streams = vec![streams::user(actor, user.version, vec![changed])?];
+        let Some(settings) = user.state.change_settings(patch.clone())? else {
+            return Ok((user.state.settings()?.clone(), false));
+        };
+        let event = UserEvent::SettingsChanged(settings.clone());
+        let streams = vec![streams::user(actor, user.version, vec![event])?];
         app.log.append(Append { streams, command_id: app.new_command(), guards: Vec::new() }).await?;
-        Ok(())
-    })
+        Ok((settings, true))
+    })?;
+    if changed {
+        let message = LiveMessage::SettingsUpdated { settings: settings.clone() };
+        app.bus.publish(Subject::User(actor), Arc::new(message)).await;
+    }
+    Ok(settings)
 }

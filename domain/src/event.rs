@@ -30,8 +30,8 @@ pub use generation::{
 };
 pub use schema::EventSchema;
 pub use user::{
-    FreeMessageUsed, ProviderKeyRemoved, ProviderKeyStored, RegistrationVia, RoleChanged, SettingsChanged,
-    UserErased, UserErasureRequested, UserEvent, UserProfile, UserRegistered, UserRole,
+    FreeMessageUsed, ProfileLocated, ProviderKeyRemoved, ProviderKeyStored, RegistrationVia, RoleChanged,
+    SettingsChanged, UserErased, UserErasureRequested, UserEvent, UserProfile, UserRegistered, UserRole,
 };
 
 use crate::ids::UserId;

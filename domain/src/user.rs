@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::conversation::Patch;
 use crate::event::{
-    FreeMessageUsed, Meta, RegistrationVia, RoleChanged, SettingsChanged, UserErased, UserErasureRequested,
-    UserEvent, UserProfile, UserRegistered, UserRole,
+    FreeMessageUsed, Meta, ProfileLocated, RegistrationVia, RoleChanged, SettingsChanged, UserErased,
+    UserErasureRequested, UserEvent, UserProfile, UserRegistered, UserRole,
 };
 use crate::ids::{EmailId, GenerationId};
 use crate::sealed::Sealed;
-use crate::values::Timestamp;
+use crate::values::{ModelId, ProviderId, RequestMetadata, Theme, Timestamp};
 
 /// The state of a person's stream.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -22,6 +23,10 @@ pub enum User {
     Active {
         /// What they may do.
         role: UserRole,
+        /// Who they said they are.
+        profile: Sealed<UserProfile>,
+        /// Where they were last; `None` when that was never told.
+        location: Option<Sealed<RequestMetadata>>,
         /// The settings that hold.
         settings: SettingsChanged,
         /// When messages on the operator's keys were used, the oldest first: those of the last [`User::FREE_WINDOW`].
@@ -34,6 +39,15 @@ pub enum User {
     },
     /// A person of whom nothing is left.
     Erased,
+}
+
+/// A change of a person's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UserSettingsPatch {
+    /// How things look.
+    pub theme: Patch<Theme>,
+    /// Whom they ask when they name nobody, and which model of theirs; without one, the provider's own default.
+    pub default: Patch<(ProviderId, Option<ModelId>)>,
 }
 
 /// Why a person cannot be registered or changed.
@@ -103,15 +117,55 @@ impl User {
         Ok((self.role()? != role).then_some(UserEvent::RoleChanged(RoleChanged { role })))
     }
 
-    /// The event that makes these settings hold; `None` when they hold already.
+    /// The settings that hold with this change; `None` when they hold already.
     ///
     /// # Errors
-    /// There is no such person.
-    pub fn change_settings(&self, settings: SettingsChanged) -> Result<Option<UserEvent>, UserRejection> {
+    /// There is no such person, or they are erased or being erased.
+    pub fn change_settings(
+        &self,
+        patch: UserSettingsPatch,
+    ) -> Result<Option<SettingsChanged>, UserRejection> {
+        let current = self.settings()?;
+        let mut settings = current.clone();
+        match patch.theme {
+            Patch::Keep => {}
+            Patch::Unset => settings.theme = None,
+            Patch::Set(theme) => settings.theme = Some(theme),
+        }
+        match patch.default {
+            Patch::Keep => {}
+            Patch::Unset => (settings.default_provider, settings.default_model) = (None, None),
+            Patch::Set((provider, model)) => {
+                (settings.default_provider, settings.default_model) = (Some(provider), model);
+            }
+        }
+        Ok(Some(settings).filter(|settings| settings != current))
+    }
+
+    /// The settings that hold.
+    ///
+    /// # Errors
+    /// There is no such person, or they are erased or being erased.
+    pub fn settings(&self) -> Result<&SettingsChanged, UserRejection> {
         match self {
             Self::Unknown => Err(UserRejection::Unknown),
-            Self::Active { settings: current, .. } if *current == settings => Ok(None),
-            Self::Active { .. } => Ok(Some(UserEvent::SettingsChanged(settings))),
+            Self::Active { settings, .. } => Ok(settings),
+            Self::Erasing { .. } | Self::Erased => Err(UserRejection::Erased),
+        }
+    }
+
+    /// The event that says where they are; `None` when that is where they were. What is absent was not told.
+    ///
+    /// # Errors
+    /// There is no such person, or they are erased or being erased.
+    pub fn locate(&self, to: RequestMetadata) -> Result<Option<UserEvent>, UserRejection> {
+        match self {
+            Self::Unknown => Err(UserRejection::Unknown),
+            Self::Active { location, .. } => {
+                let known = location.as_ref().and_then(Sealed::open) == Some(&to);
+                let located = ProfileLocated { location: Sealed::Open(to) };
+                Ok((!known).then_some(UserEvent::ProfileLocated(located)))
+            }
             Self::Erasing { .. } | Self::Erased => Err(UserRejection::Erased),
         }
     }
@@ -172,8 +226,18 @@ impl User {
     pub fn evolve(&mut self, event: &UserEvent, meta: Meta) {
         match event {
             UserEvent::UserRegistered(registered) => {
-                let (settings, free_messages) = (SettingsChanged::default(), VecDeque::new());
-                *self = Self::Active { role: registered.role, settings, free_messages };
+                *self = Self::Active {
+                    role: registered.role,
+                    profile: registered.profile.clone(),
+                    location: None,
+                    settings: SettingsChanged::default(),
+                    free_messages: VecDeque::new(),
+                };
+            }
+            UserEvent::ProfileLocated(located) => {
+                if let Self::Active { location, .. } = self {
+                    *location = Some(located.location.clone());
+                }
             }
             UserEvent::RoleChanged(changed) => {
                 if let Self::Active { role, .. } = self {
@@ -202,7 +266,6 @@ impl User {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::Theme;
 
     fn profile() -> UserProfile {
         UserProfile { email: "a@example.com".into(), name: None, image: None }
@@ -267,11 +330,43 @@ mod tests {
 
     #[test]
     fn settings_that_hold_already_are_no_event() {
-        let dark = SettingsChanged { theme: Some(Theme::Dark), ..SettingsChanged::default() };
+        let dark = UserSettingsPatch { theme: Patch::Set(Theme::Dark), ..UserSettingsPatch::default() };
         let mut user = registered();
-        let event = user.change_settings(dark.clone()).unwrap().unwrap();
-        user.evolve(&event, meta(at(1)));
+        let changed = user.change_settings(dark.clone()).unwrap().unwrap();
+        user.evolve(&UserEvent::SettingsChanged(changed), meta(at(1)));
         assert_eq!(user.change_settings(dark), Ok(None));
+        assert_eq!(user.change_settings(UserSettingsPatch::default()), Ok(None), "what is kept stays");
+    }
+
+    #[test]
+    fn another_default_provider_takes_the_model_of_the_one_before_along() {
+        let provider = |id: &str| ProviderId::parse(id).unwrap();
+        let mut user = registered();
+        let set = |user: &mut User, default| {
+            let patch = UserSettingsPatch { default, ..UserSettingsPatch::default() };
+            let changed = user.change_settings(patch).unwrap().unwrap();
+            user.evolve(&UserEvent::SettingsChanged(changed), meta(at(1)));
+            let settings = user.settings().unwrap();
+            (settings.default_provider.clone(), settings.default_model.clone())
+        };
+        let model = ModelId::parse("gpt-5-nano").unwrap();
+        let openai = (provider("openai"), Some(model.clone()));
+        assert_eq!(set(&mut user, Patch::Set(openai)), (Some(provider("openai")), Some(model)));
+        assert_eq!(set(&mut user, Patch::Set((provider("grok"), None))), (Some(provider("grok")), None));
+        assert_eq!(set(&mut user, Patch::Unset), (None, None));
+    }
+
+    #[test]
+    fn who_stays_where_they_were_is_not_located_again() {
+        let somewhere =
+            |city: &str| RequestMetadata { city: Some(city.into()), ..RequestMetadata::default() };
+        let mut user = registered();
+        for city in ["Bern", "Basel", "Bern"] {
+            let event = user.locate(somewhere(city)).unwrap().unwrap();
+            user.evolve(&event, meta(at(1)));
+            assert_eq!(user.locate(somewhere(city)), Ok(None));
+        }
+        assert_eq!(User::default().locate(somewhere("Bern")), Err(UserRejection::Unknown));
     }
 
     #[test]
@@ -284,7 +379,8 @@ mod tests {
         user.evolve(&requested, meta(at(1)));
         assert_eq!(user.check_active(), Err(UserRejection::Erased));
         assert_eq!(user.role(), Err(UserRejection::Erased));
-        assert_eq!(user.change_settings(SettingsChanged::default()), Err(UserRejection::Erased));
+        assert_eq!(user.change_settings(UserSettingsPatch::default()), Err(UserRejection::Erased));
+        assert_eq!(user.locate(RequestMetadata::default()), Err(UserRejection::Erased));
         assert_eq!(user.request_erasure(None), Ok(None), "begun before");
         let erased = user.confirm_erasure().unwrap().unwrap();
         user.evolve(&erased, meta(at(2)));
@@ -298,7 +394,8 @@ mod tests {
 
     #[test]
     fn nobody_has_no_settings() {
-        assert_eq!(User::default().change_settings(SettingsChanged::default()), Err(UserRejection::Unknown));
+        let change = User::default().change_settings(UserSettingsPatch::default());
+        assert_eq!(change, Err(UserRejection::Unknown));
     }
     #[test]
     fn so_many_messages_a_day_are_free_and_the_next_one_is_when_the_oldest_is_a_day_old() {

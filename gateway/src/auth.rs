@@ -1,6 +1,7 @@
 //! Who is calling: the port, and the methods that there are. Refuses to know what a caller may do.
 
 mod development_email;
+mod jwt;
 mod methods;
 mod session_email;
 mod session_token;
@@ -12,9 +13,10 @@ use async_trait::async_trait;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 use sha2::{Digest, Sha256};
-use slipstream_domain::UserId;
+use slipstream_commands::ports::SignedIn;
 
 pub use development_email::DevelopmentEmail;
+pub use jwt::Jwt;
 pub use methods::{Method, Methods};
 pub use session_email::SessionEmail;
 pub use session_token::SessionToken;
@@ -47,8 +49,8 @@ pub enum Purpose {
 /// A known caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Who.
-    pub user: UserId,
+    /// Who, by what and until when.
+    pub signed_in: SignedIn,
     /// What they have shown, for recognising the same client when it comes back. Never logged or stored as it is.
     pub credential: Vec<u8>,
 }

@@ -20,7 +20,7 @@ use crate::hub::{News, Tiers};
 use crate::probes::{Probed, Probes};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::socket::{Connections, Heartbeats};
+use crate::socket::{Connections, Heartbeats, Tenures};
 
 /// What the gateway needs.
 #[allow(missing_docs, reason = "the types say it")]
@@ -94,6 +94,7 @@ impl Gateway {
             probed: Probed { probes, drain: drain.clone() },
             news: Arc::new(News::default()),
             connections: Arc::new(Connections::default()),
+            tenures: Tenures::default(),
             tasks: tasks.clone(),
             sockets: TaskTracker::new(),
             drain,
@@ -102,6 +103,7 @@ impl Gateway {
         let gone = CancellationToken::new();
         tasks.spawn(shared.news.clone().run(feed, gone.clone()));
         tasks.spawn(shared.heartbeats.clone().run(gone.clone()));
+        tasks.spawn(Tenures::run(shared.clone(), gone.clone()));
         tasks.spawn(all_gone(shared.clone(), gone));
         Ok(Serving { router: http::router(shared.clone()), shared })
     }

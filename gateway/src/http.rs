@@ -10,6 +10,7 @@ mod conversations;
 mod etag;
 mod generation_stream;
 mod health;
+mod me;
 mod models;
 mod openapi;
 mod problem;
@@ -69,6 +70,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(conversation::show, conversation::change, conversation::delete))
         .routes(routes!(conversations::messages))
         .routes(routes!(generation_stream::stream))
+        .routes(routes!(me::show, me::change))
         .routes(routes!(models::list))
         .routes(routes!(provider_keys::list))
         .routes(routes!(provider_keys::put, provider_keys::remove))

@@ -16,10 +16,11 @@ mod refusal;
 mod settings;
 mod shared;
 mod socket;
+mod whereabouts;
 
 pub use accounts::{Accounts, KeyCheck, KeyCheckError};
 pub use auth::{
-    Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Method, Methods, Purpose,
+    Authenticate, AuthenticationError, Caller, DevelopmentEmail, Handshake, Jwt, Method, Methods, Purpose,
     SessionEmail, SessionToken, Ticket,
 };
 pub use catalogue::{Catalogue, LongPrice, ModelInfo, ModelPrice, Models, ProviderModels, UnknownName};

@@ -23,6 +23,8 @@ pub(crate) struct Refusal {
 
 /// After this long it is worth trying again what did not answer: the log's own retries are over by then.
 const RETRY_AFTER_MS: u64 = 1_000;
+/// The same for what is over when something that runs has ended: nobody knows when.
+pub(crate) const SOON: Duration = Duration::from_millis(RETRY_AFTER_MS);
 
 impl Refusal {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -42,10 +44,13 @@ impl Refusal {
 
     /// A socket has as much under way as it may.
     pub(crate) fn too_many_at_once(most: u32) -> Self {
-        Self::new(
-            ErrorCode::RateLimited,
-            format!("at most {most} replies and fetches at once on one connection"),
-        )
+        Self::too_many(format!("at most {most} replies and fetches at once on one connection"), SOON)
+    }
+
+    /// So many at once or in a while, and no more: what there may be at most, and when one more may be tried.
+    pub(crate) fn too_many(what: impl Into<String>, retry_after: Duration) -> Self {
+        let retry_after_ms = Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
+        Self { retry_after_ms, ..Self::new(ErrorCode::RateLimited, what) }
     }
 
     /// All messages of a day on the operator's keys are used.
@@ -59,8 +64,7 @@ impl Refusal {
             "You have used all {most} messages of a day on this server's keys. The next one is free in {wait}; with a \
              provider key of your own there is no such limit."
         );
-        let retry_after_ms = Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
-        Self { retry_after_ms, ..Self::new(ErrorCode::RateLimited, message) }
+        Self::too_many(message, retry_after)
     }
 
     fn internal() -> Self {
@@ -130,7 +134,9 @@ impl From<AttachmentError> for Refusal {
             AttachmentError::Limit(LimitRejection::TooLarge { .. } | LimitRejection::Quota { .. }) => {
                 ErrorCode::TooLarge
             }
-            AttachmentError::Limit(LimitRejection::TooManyOpen { .. }) => ErrorCode::RateLimited,
+            AttachmentError::Limit(LimitRejection::TooManyOpen { .. }) => {
+                return Self::too_many(error.to_string(), SOON);
+            }
             AttachmentError::Limit(LimitRejection::Type(_) | LimitRejection::Empty) => ErrorCode::BadFrame,
             AttachmentError::NotUploaded | AttachmentError::Failed(_) => ErrorCode::Conflict,
             AttachmentError::Fetch(ref error) => match error {

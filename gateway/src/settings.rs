@@ -1,5 +1,6 @@
 //! What an operator may set of the gateway. Everything else is a constant beside its use.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// The gateway's settings.
@@ -10,6 +11,10 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// Sockets of one user in this process; one more is closed with 4029.
     pub sockets_per_user: usize,
+    /// Sockets of one address in this process, those of this machine aside; one more is closed with 4029.
+    pub sockets_per_address: usize,
+    /// Addresses of proxies, which are believed whom they have a connection from (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<IpAddr>,
     /// Sockets of all users in this process; one more is closed with 4029.
     pub sockets: usize,
     /// Frames a second of one socket, and twice as many at once; more close it with 4029.
@@ -29,6 +34,10 @@ pub struct Settings {
     pub request_head: Duration,
     /// How long authentication may take before the socket is closed with 4001.
     pub authentication: Duration,
+    /// Between two looks whether the sessions of sockets are still open.
+    pub session_check: Duration,
+    /// Unused tickets of one user.
+    pub tickets_per_user: u32,
     /// How long a client may take nothing of what is written to it before it is closed with 4008.
     pub stall: Duration,
     /// How long a client has to take our close frame and answer it before the connection is cut.
@@ -46,6 +55,8 @@ impl Default for Settings {
         Self {
             allowed_origins: Vec::new(),
             sockets_per_user: 100,
+            sockets_per_address: 1_000,
+            trusted_proxies: Vec::new(),
             sockets: 100_000,
             frames_per_second: 2_000,
             max_frame_bytes: 4 * 1024 * 1024,
@@ -55,6 +66,8 @@ impl Default for Settings {
             look_every: Duration::from_secs(15),
             request_head: Duration::from_secs(30),
             authentication: Duration::from_secs(10),
+            session_check: Duration::from_secs(30),
+            tickets_per_user: 16,
             stall: Duration::from_secs(15),
             goodbye: Duration::from_secs(2),
             drain: Duration::from_secs(5),

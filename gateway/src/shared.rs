@@ -17,7 +17,7 @@ use crate::probes::Probed;
 use crate::protocol::ErrorCode;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
-use crate::socket::{Connections, Heartbeats};
+use crate::socket::{Connections, Heartbeats, Tenures};
 
 /// The surroundings of a socket or a request.
 pub(crate) struct Shared {
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) news: Arc<News>,
     pub(crate) heartbeats: Arc<Heartbeats>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) tenures: Tenures,
     pub(crate) tasks: TaskTracker,
     /// Of `tasks`, those that are sockets.
     pub(crate) sockets: TaskTracker,

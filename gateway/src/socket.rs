@@ -3,6 +3,7 @@
 //! Knows frames, not replies: those are the hub's, which puts into the socket's outbox what is to be written.
 
 mod accept;
+mod address;
 mod answer;
 mod close;
 mod connections;
@@ -11,12 +12,13 @@ mod heartbeat;
 mod outbox;
 mod session;
 mod subscriptions;
+mod tenures;
 mod token_bucket;
 mod writer;
 
 use std::sync::{Arc, Mutex};
 
-use slipstream_domain::{GenerationId, UserId};
+use slipstream_domain::{GenerationId, SessionId, UserId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
@@ -31,6 +33,7 @@ pub(crate) use connections::Connections;
 pub(crate) use heartbeat::Heartbeats;
 pub(crate) use outbox::{Delta, Ordered, Put, Reply, SOFT_BYTES};
 pub(crate) use subscriptions::{LiveReply, Subscriptions, Ticket};
+pub(crate) use tenures::Tenures;
 
 /// An authenticated socket, as everybody but its own task sees it.
 pub(crate) struct Socket {
@@ -38,6 +41,8 @@ pub(crate) struct Socket {
     pub(crate) id: Uuid,
     /// Whose it is.
     pub(crate) user: UserId,
+    /// The session that let it in, if one did.
+    pub(crate) session: Option<SessionId>,
     /// What its client shows again when it comes back.
     pub(crate) fingerprint: [u8; 32],
     /// What its client speaks.
@@ -132,6 +137,13 @@ impl Socket {
     /// Ends it because its client must come back to see what it missed.
     pub(crate) fn must_come_back(&self) {
         self.end(End::Ours(Close::UNAVAILABLE));
+    }
+
+    /// Ends it when it was let in by this session, or by any when none is named.
+    pub(crate) fn sign_out(&self, session: Option<SessionId>) {
+        if self.session.is_some_and(|by| session.is_none_or(|closed| closed == by)) {
+            self.end(End::Ours(Close::SIGNED_OUT));
+        }
     }
 
     fn end(&self, end: End) {

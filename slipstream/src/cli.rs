@@ -11,6 +11,7 @@ use crate::subcommands::config_show::ShowOptions;
 use crate::subcommands::dev::DevOptions;
 use crate::subcommands::doctor::DoctorOptions;
 use crate::subcommands::export::ExportOptions;
+use crate::subcommands::keys_import::ImportOptions;
 use crate::subcommands::log_check_proof::CheckProofOptions;
 use crate::subcommands::log_prove::ProveOptions;
 use crate::subcommands::log_sign::SignOptions;
@@ -27,8 +28,9 @@ use crate::subcommands::schema::SchemaOptions;
 use crate::subcommands::serve::ServeOptions;
 use crate::subcommands::users::{AddOptions, EraseOptions, SessionOptions};
 use crate::subcommands::{
-    analytics_describe, dev, doctor, export, keys_rotate, log_check_proof, log_prove, log_sign, log_tail,
-    log_verify, projections_drop_old, projections_rebuild, projections_retry, replay, schema, serve, users,
+    analytics_describe, dev, doctor, export, keys_import, keys_rotate, log_check_proof, log_prove, log_sign,
+    log_tail, log_verify, projections_drop_old, projections_rebuild, projections_retry, replay, schema,
+    serve, users,
 };
 
 /// A self-hosted backend for multi-provider AI chat.
@@ -169,6 +171,9 @@ pub(crate) enum KeysCommand {
     /// Encrypt every data key with the first master key.
     #[command(long_about = keys_rotate::ABOUT)]
     Rotate(DatabaseOptions),
+    /// Import people's own provider keys out of the TypeScript Slipstream.
+    #[command(long_about = keys_import::ABOUT)]
+    Import(ImportOptions),
 }
 
 /// What to do with the settings.

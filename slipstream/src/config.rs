@@ -16,8 +16,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -34,7 +35,9 @@ pub(crate) use error::{ConfigError, did_you_mean};
 pub(crate) use methods::AuthMethod;
 pub(crate) use telemetry::{Log, LogFormat, Telemetry};
 
+use crate::surroundings::Source;
 use audit::Audit;
+
 use catalogue::Variables;
 use keys::{KEYS, Kind};
 use settings::{Provider, Settings};
@@ -43,13 +46,25 @@ use settings::{Provider, Settings};
 const FILE: &str = "slipstream.toml";
 
 /// What the settings are read from.
+#[derive(Clone)]
 pub(crate) struct Surroundings {
     /// The environment.
     pub(crate) variables: Vec<(OsString, OsString)>,
+    /// What a secret store fills in where the environment is silent; empty without one.
+    pub(crate) secret: Secret,
     /// The file that is named on the command line: it must be there.
     pub(crate) file: Option<PathBuf>,
     /// The data folder that is named on the command line.
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Settings out of a secret store, by their variables' names.
+#[derive(Clone, Default)]
+pub(crate) struct Secret {
+    /// Where they are from, for people.
+    pub(crate) place: String,
+    /// The settings.
+    pub(crate) fields: BTreeMap<String, SecretString>,
 }
 
 /// Every setting, parsed.
@@ -77,6 +92,10 @@ pub(crate) struct Config {
     pub(crate) files: Files,
     /// How the log is signed.
     pub(crate) audit: Audit,
+    /// Where they can be read again; `None` when nowhere.
+    pub(crate) source: Option<Source>,
+    /// Where other settings are from.
+    pub(crate) secrets: settings::Secrets,
     worker: settings::Worker,
     /// Messages a day and user on the operator's keys; 0 is no limit; `None` when it is not set.
     free_messages_per_day: Option<u32>,
@@ -114,6 +133,8 @@ pub(crate) struct Effective {
     pub(crate) value: Option<serde_json::Value>,
     /// The file or the variable; none for a default.
     pub(crate) place: Option<String>,
+    /// Another for another value, for telling whether it has changed; tells nothing else.
+    pub(crate) mark: u64,
 }
 
 /// As the original service had it (`07-identity-and-keys`, "Provider keys").
@@ -126,27 +147,20 @@ impl Config {
     /// # Errors
     /// What is set cannot be read, is not known, or is of the wrong kind; the error names its place.
     pub(crate) fn read(from: Surroundings) -> Result<Self, ConfigError> {
-        let variable = |wanted: &str| {
-            from.variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
-        };
-        let root = nix::unistd::Uid::effective().is_root();
-        let (xdg, home) = (variable("XDG_DATA_HOME"), variable("HOME"));
-        let default = slipstream_postgres::default_data_dir(root, xdg.as_deref(), home.as_deref());
-        let data_dir = from.data_dir.or(default);
-        let file = from.file.or_else(|| data_dir.as_deref().and_then(kept_file));
-
-        let layered = layered(file.as_deref(), &from.variables)?;
+        let (data_dir, file) = (from.data_dir(), from.file());
+        let path = from.variable("PATH");
+        let layered = layered(file.as_deref(), &from)?;
         let settings: Settings = layered.extract().map_err(|error| refusal(&layered, &error))?;
         let effective = KEYS.iter().map(|key| effective(&layered, key.path, key.kind)).collect();
         let Vendors { keys, base_urls, fallbacks } = vendors(settings.providers.0)?;
         let cluster = Cluster::new(settings.nats, settings.redis)?;
         let files = Files::new(settings.assets, settings.s3)?;
         Ok(Self {
-            listen: settings.server.listen,
+            listen: with_port(settings.server.listen, settings.server.port),
             database_url: settings.database.url,
+            methods: methods::methods(&settings.auth)?,
             email_pepper: settings.auth.email_pepper,
             master_keys: settings.vault.master_keys,
-            methods: methods::methods(&settings.auth.methods)?,
             service_token: settings.auth.service_token,
             development_email: settings.auth.development_email,
             gateway: settings.gateway.into(),
@@ -162,8 +176,10 @@ impl Config {
             http: settings.upstream.into(),
             log: settings.log,
             telemetry: settings.telemetry,
-            path: variable("PATH"),
-            variables: Variables(from.variables),
+            path,
+            source: None,
+            secrets: settings.secrets,
+            variables: Variables(from.variables, from.secret.fields),
             data_dir,
             file,
             effective,
@@ -190,16 +206,55 @@ impl Config {
     }
 }
 
+impl Surroundings {
+    fn variable(&self, wanted: &str) -> Option<OsString> {
+        self.variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
+    }
+
+    /// The data folder: the one that is named, else the default one.
+    fn data_dir(&self) -> Option<PathBuf> {
+        let root = nix::unistd::Uid::effective().is_root();
+        let (xdg, home) = (self.variable("XDG_DATA_HOME"), self.variable("HOME"));
+        let default = slipstream_postgres::default_data_dir(root, xdg.as_deref(), home.as_deref());
+        self.data_dir.clone().or(default)
+    }
+
+    /// The file: the one that is named, else the one that is there.
+    fn file(&self) -> Option<PathBuf> {
+        self.file.clone().or_else(|| self.data_dir().as_deref().and_then(kept_file))
+    }
+
+    /// The secret that the environment or the file names, which is to be filled in before the settings are read.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has a name in it that means nothing.
+    pub(crate) fn names_secret(&self) -> Result<Option<String>, ConfigError> {
+        let layered = layered(self.file().as_deref(), self)?;
+        Ok(layered.extract_inner::<Option<String>>(keys::SECRET_ID).ok().flatten())
+    }
+}
+
+/// A port that is set for itself goes over the address's.
+fn with_port(mut listen: SocketAddr, port: Option<NonZeroU16>) -> SocketAddr {
+    if let Some(port) = port {
+        listen.set_port(port.get());
+    }
+    listen
+}
+
 fn kept_file(data_dir: &Path) -> Option<PathBuf> {
     Some(data_dir.join(FILE)).filter(|file| file.exists())
 }
 
-fn layered(file: Option<&Path>, variables: &[(OsString, OsString)]) -> Result<Figment, ConfigError> {
+fn layered(file: Option<&Path>, from: &Surroundings) -> Result<Figment, ConfigError> {
     let mut layered = Figment::from(Serialized::defaults(Settings::default()));
     if let Some(file) = file {
         layered = layered.merge(layers::file(file)?);
     }
-    for variable in layers::environment(variables)? {
+    for field in layers::secret(&from.secret) {
+        layered = layered.merge(field);
+    }
+    for variable in layers::environment(&from.variables)? {
         layered = layered.merge(variable);
     }
     Ok(layered)
@@ -250,6 +305,8 @@ fn refusal(layered: &Figment, error: &figment::Error) -> ConfigError {
 
 fn effective(layered: &Figment, key: &'static str, kind: Kind) -> Effective {
     let value = layered.find_value(key).ok().and_then(|value| json(&value));
+    let mut mark = DefaultHasher::new();
+    value.as_ref().map(ToString::to_string).hash(&mut mark);
     // Only the defaults have a source: the place in this program.
     let place = layered.find_metadata(key).filter(|place| place.source.is_none());
     Effective {
@@ -257,6 +314,7 @@ fn effective(layered: &Figment, key: &'static str, kind: Kind) -> Effective {
         value: value
             .map(|value| if kind == Kind::Secret { REDACTED.into() } else { without_password(value) }),
         place: place.map(|place| place.name.to_string()),
+        mark: mark.finish(),
     }
 }
 

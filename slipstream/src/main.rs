@@ -14,11 +14,13 @@ mod output;
 mod owner_lock;
 mod ports;
 mod readiness;
+mod reload;
 mod role;
 mod secrets;
 mod sign_in;
 mod signatures;
 mod subcommands;
+mod surroundings;
 mod telemetry;
 mod usage;
 mod visit;
@@ -29,7 +31,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::Cli;
-use config::{Config, Surroundings};
+use surroundings::Source;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -44,14 +46,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let config = Config::read(Surroundings {
-        variables: std::env::vars_os().collect(),
-        file: cli.config,
-        data_dir: cli.command.data_dir().map(ToOwned::to_owned),
-    })?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let config = runtime.block_on(Source::of(&cli).read())?;
     let filter = cli.log.as_ref().unwrap_or(&config.log.filter);
     let telemetry = telemetry::start(filter, config.log.format, &config.telemetry)?;
-    let runtime = tokio::runtime::Runtime::new()?;
     let ended = runtime.block_on(cli.command.run(config));
     telemetry.stop();
     ended

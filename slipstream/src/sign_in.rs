@@ -5,13 +5,16 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use slipstream_commands::Commands;
 use slipstream_gateway::{
-    Accounts, Authenticate, DevelopmentEmail, Method, Methods, SessionEmail, SessionToken, Ticket,
+    Accounts, Authenticate, DevelopmentEmail, Jwt, Method, Methods, SessionEmail, SessionToken, Ticket,
 };
+use slipstream_jwt::JwtVerifier;
+use slipstream_local::SystemClock;
 use slipstream_providers::Providers;
 use slipstream_vault::Vault;
 
 use crate::config::AuthMethod;
 use crate::key_check::VendorKeyCheck;
+use crate::usage::Usage;
 
 /// What is set.
 pub(crate) struct SignIn {
@@ -23,21 +26,32 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    pub(crate) fn authenticate(&self, app: &Commands, vault: &Vault) -> Arc<dyn Authenticate> {
+    /// # Errors
+    /// Tokens could not be believed.
+    pub(crate) fn authenticate(
+        &self,
+        app: &Commands,
+        vault: &Vault,
+    ) -> anyhow::Result<Arc<dyn Authenticate>> {
         let sessions = Arc::new(vault.sessions());
-        let method = |method: &AuthMethod| -> Arc<dyn Method> {
-            match method {
+        let method = |method: &AuthMethod| -> anyhow::Result<Arc<dyn Method>> {
+            Ok(match method {
                 AuthMethod::Ticket => Arc::new(Ticket::new(Arc::new(vault.tickets()))),
+                AuthMethod::Jwt(settings) => {
+                    let tokens = JwtVerifier::new(settings.clone(), Arc::new(SystemClock::new()));
+                    let tokens = tokens.map_err(|error| Usage(format!("auth.jwt_…: {error}")))?;
+                    Arc::new(Jwt::new(app.clone(), Arc::new(tokens)))
+                }
                 AuthMethod::Session => Arc::new(SessionToken::new(sessions.clone())),
                 AuthMethod::Email => {
                     let origins = self.allowed_origins.clone();
                     Arc::new(SessionEmail::new(app.clone(), sessions.clone(), origins))
                 }
-            }
+            })
         };
-        let methods = self.methods.iter().map(method).collect();
+        let methods = self.methods.iter().map(method).collect::<anyhow::Result<_>>()?;
         let development = self.development_email.then(|| DevelopmentEmail::new(app.clone()));
-        Arc::new(Methods::new(methods, development.map(|email| Arc::new(email) as _)))
+        Ok(Arc::new(Methods::new(methods, development.map(|email| Arc::new(email) as _))))
     }
 
     pub(crate) fn accounts(self, vault: &Vault, providers: Arc<Providers>) -> Accounts {

@@ -5,6 +5,7 @@ pub(crate) mod config_show;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod keys_import;
 pub(crate) mod keys_rotate;
 pub(crate) mod log_check_proof;
 pub(crate) mod log_prove;
@@ -49,6 +50,7 @@ impl Command {
             Self::Dev(options) => &options.database,
             Self::Serve(options) => &options.database,
             Self::Migrate(database) | Self::Keys(KeysCommand::Rotate(database)) => database,
+            Self::Keys(KeysCommand::Import(options)) => &options.database,
             Self::Replay(options) => &options.database,
             Self::Log(LogCommand::Verify(options)) => &options.database,
             Self::Log(LogCommand::Tail(options)) => &options.database,
@@ -109,6 +111,7 @@ impl Command {
             Self::Users(UsersCommand::Add(options)) => users::add(&config, &options).await,
             Self::Users(UsersCommand::Session(options)) => users::session(&config, &options).await,
             Self::Users(UsersCommand::Erase(options)) => users::erase(&config, &options).await,
+            Self::Keys(KeysCommand::Import(options)) => keys_import::run(&config, &options).await,
             Self::Keys(KeysCommand::Rotate(database)) => keys_rotate::run(&config, &database).await,
             Self::Doctor(options) => doctor::run(&config, &options).await,
             Self::Models(options) => models::run(&config, &options),

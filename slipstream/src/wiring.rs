@@ -1,15 +1,14 @@
 //! Puts the parts together. The one file that knows every adapter; reads from the log up to the clients.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use secrecy::SecretString;
 use slipstream_commands::ports::{BlobUrls, Clock, Ids, JobQueue, Signatures};
 use slipstream_commands::{Attachments, Commands, Dispatcher, EmailPepper, LogSigner, upcasters};
-use slipstream_domain::{ProviderId, WorkerId};
+use slipstream_domain::WorkerId;
 use slipstream_eventlog::{EventLog, LogOptions, SigningKey, while_leased};
 use slipstream_gateway::{Accounts, Authenticate, Gateway, GatewayDeps, Probes, serve_probes};
 use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
@@ -24,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::catalogue::Names;
-use crate::config::{Cluster, Config, Files};
+use crate::config::{Cluster, Config, ConfigError, Files};
 use crate::files::{self, Store};
 use crate::lifecycle::Lifecycle;
 use crate::ports::Ports;
@@ -60,13 +59,12 @@ pub(crate) struct Signing {
     pub(crate) stores: Vec<Arc<dyn Signatures>>,
 }
 
-/// Whom to ask, and with which keys.
+/// Whom to ask, and with which keys. Cheap to clone; clones share the keys.
+#[derive(Clone)]
 pub(crate) struct Vendors {
     catalogue: Arc<Catalogue>,
     providers: Arc<Providers>,
-    keys: BTreeMap<ProviderId, SecretString>,
-    /// Reached at a base URL that brings its own key: a proxy.
-    keyless: BTreeSet<ProviderId>,
+    keys: Arc<EnvironmentKeys>,
 }
 
 impl Vendors {
@@ -77,28 +75,41 @@ impl Vendors {
     /// A catalogue that cannot be used, a base URL that is none; a fallback that is no chat model.
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
         let catalogue = Arc::new(config.catalogue()?);
-        let (mut keys, mut base_urls) = (config.keys(&catalogue)?, config.base_urls.clone());
         for (provider, fallback) in &config.fallbacks {
             let known = catalogue.chat_model(&fallback.provider, Some(&fallback.model));
             known.with_context(|| format!("providers.{provider}.fallback cannot answer"))?;
         }
         let settings = slipstream_providers::Settings {
-            base_urls: base_urls.clone(),
+            base_urls: config.base_urls.clone(),
             http: config.http,
             traceparent: Some(traceparent),
             ..slipstream_providers::Settings::default()
         };
         let providers = Providers::new(&settings, &catalogue, Arc::new(rand::random::<f64>))
             .context("the settings of the providers cannot work")?;
-        let mute: BTreeSet<_> =
-            keys.keys().chain(base_urls.keys()).filter(|id| providers.get(id).is_none()).cloned().collect();
+        let vendors = Self { catalogue, providers: Arc::new(providers), keys: Arc::default() };
+        vendors.take_keys(config)?;
+        Ok(vendors)
+    }
+
+    /// The operator's keys are those of these settings from now on.
+    ///
+    /// # Errors
+    /// A variable that is not UTF-8.
+    pub(crate) fn take_keys(&self, config: &Config) -> Result<(), ConfigError> {
+        let mut keys = config.keys(&self.catalogue)?;
+        let mut base_urls = config.base_urls.clone();
+        let all = keys.keys().chain(base_urls.keys());
+        let mute: BTreeSet<_> = all.filter(|id| self.providers.get(id).is_none()).cloned().collect();
         for provider in mute {
             tracing::warn!(%provider, "this version cannot speak to it yet; its settings are not used");
             keys.remove(&provider);
             base_urls.remove(&provider);
         }
+        // Reached at a base URL that brings its own key: a proxy.
         let keyless = base_urls.into_keys().filter(|id| !keys.contains_key(id)).collect();
-        Ok(Self { catalogue, providers: Arc::new(providers), keys, keyless })
+        self.keys.replace(keys, keyless);
+        Ok(())
     }
 }
 
@@ -127,7 +138,7 @@ pub(crate) async fn start(
     life: &Lifecycle,
 ) -> anyhow::Result<()> {
     let ids: Arc<dyn Ids> = Arc::new(UuidV7Ids::new());
-    let Vendors { catalogue, providers, keys, keyless } = parts.vendors;
+    let Vendors { catalogue, providers, keys: operators_keys } = parts.vendors;
     let alone = parts.cluster.is_none();
     let adapters = match &parts.cluster {
         None => Ports::in_process(),
@@ -144,7 +155,6 @@ pub(crate) async fn start(
     let metrics = parts.metrics.clone();
     let probes = Probes { checks: checks.into(), render_metrics: Arc::new(move || metrics.render()) };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let operators_keys = Arc::new(EnvironmentKeys::new(keys, keyless));
     let keys = Arc::new(OwnKeysFirst::new(parts.vault.provider_keys(), operators_keys));
     let (clock_of_app, ids_of_app) = (Arc::clone(&clock), Arc::clone(&ids));
     let app = Commands::new(log.clone(), clock_of_app, ids_of_app, keys, adapters.bus, parts.pepper);
@@ -179,7 +189,7 @@ pub(crate) async fn start(
             upkeep(&shared, files.clone(), parts.files.patience, parts.signing, life);
         }
         if roles.contains(&Role::Gateway) {
-            let authenticate = parts.sign_in.authenticate(&shared.app, &parts.vault);
+            let authenticate = parts.sign_in.authenticate(&shared.app, &parts.vault)?;
             let accounts = Some(parts.sign_in.accounts(&parts.vault, providers));
             let doors = Doors { authenticate, accounts, files, blob_urls: urls };
             gateway(shared, parts.gateway, doors, probes, listener, life);

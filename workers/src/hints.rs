@@ -54,7 +54,10 @@ impl Hints {
                         LiveMessage::Output { .. }
                         | LiveMessage::Beat { .. }
                         | LiveMessage::Typing { .. }
-                        | LiveMessage::File { .. } => {}
+                        | LiveMessage::File { .. }
+                        | LiveMessage::SignedOut { .. }
+                        | LiveMessage::SettingsUpdated { .. }
+                        | LiveMessage::ApiKeyUpdated { .. } => {}
                     },
                     Some(BusEvent::Lagged) => return Hint::Missed,
                     None => self.ear = Ear::opening(Arc::clone(&self.bus), self.subject, None),

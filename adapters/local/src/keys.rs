@@ -2,6 +2,7 @@
 //! here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -10,7 +11,10 @@ use slipstream_domain::{KeySource, ProviderId, UserId};
 
 /// Keys of this server alone.
 #[derive(Debug, Default)]
-pub struct EnvironmentKeys {
+pub struct EnvironmentKeys(RwLock<Keys>);
+
+#[derive(Debug, Default)]
+struct Keys {
     keys: BTreeMap<ProviderId, SecretString>,
     keyless: BTreeSet<ProviderId>,
 }
@@ -20,14 +24,24 @@ impl EnvironmentKeys {
     /// own key (a proxy), so that a request to them is the server's and carries none.
     #[must_use]
     pub fn new(keys: BTreeMap<ProviderId, SecretString>, keyless: BTreeSet<ProviderId>) -> Self {
-        Self { keys, keyless }
+        Self(RwLock::new(Keys { keys, keyless }))
+    }
+
+    /// These from now on. What was asked for with a key before keeps it.
+    pub fn replace(&self, keys: BTreeMap<ProviderId, SecretString>, keyless: BTreeSet<ProviderId>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Keys { keys, keyless };
+    }
+
+    fn current(&self) -> RwLockReadGuard<'_, Keys> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl KeyVault for EnvironmentKeys {
     async fn source(&self, _user: UserId, provider: &ProviderId) -> Result<KeySource, PortError> {
-        let reached = self.keys.contains_key(provider) || self.keyless.contains(provider);
+        let current = self.current();
+        let reached = current.keys.contains_key(provider) || current.keyless.contains(provider);
         Ok(if reached { KeySource::Server } else { KeySource::None })
     }
 
@@ -40,10 +54,10 @@ impl KeyVault for EnvironmentKeys {
         let gone = |reason: String| Err(PortError { port: "key vault", reason });
         match source {
             KeySource::None => Ok(None),
-            KeySource::Server => match self.keys.get(provider) {
-                Some(key) => Ok(Some(key.clone())),
-                None if self.keyless.contains(provider) => Ok(None),
-                None => gone(format!("the server has no key for {provider} any more")),
+            KeySource::Server => match self.current() {
+                current if current.keys.contains_key(provider) => Ok(current.keys.get(provider).cloned()),
+                current if current.keyless.contains(provider) => Ok(None),
+                _ => gone(format!("the server has no key for {provider} any more")),
             },
             KeySource::Own { key_id } => gone(format!("users' keys are not kept here, so not key {key_id}")),
         }
@@ -75,6 +89,15 @@ mod tests {
         assert_eq!(keys().source(ann(), &provider("openai")).await.unwrap(), KeySource::Server);
         let key = keys().key(ann(), &provider("openai"), KeySource::Server).await.unwrap().unwrap();
         assert_eq!(key.expose_secret(), "sk-1");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_replaced_is_used_from_then_on() {
+        let keys = keys();
+        keys.replace([(provider("openai"), "sk-2".into())].into(), BTreeSet::new());
+        let key = keys.key(ann(), &provider("openai"), KeySource::Server).await.unwrap().unwrap();
+        assert_eq!(key.expose_secret(), "sk-2");
+        assert_eq!(keys.source(ann(), &provider("grok")).await.unwrap(), KeySource::None);
     }
 
     #[tokio::test]

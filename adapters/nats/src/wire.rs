@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use slipstream_commands::ports::{FileNews, LiveMessage};
-use slipstream_domain::{AttachmentId, ConversationId, Epoch, GenerationId, Run, Seq, Timestamp, UserId};
+use slipstream_domain::event::SettingsChanged;
+use slipstream_domain::{
+    AttachmentId, ConversationId, Epoch, GenerationId, ProviderId, Run, Seq, SessionId, Timestamp, UserId,
+};
 use uuid::Uuid;
 
 /// What the JSON below means. A change that readers of it would misunderstand needs the next number.
@@ -39,6 +42,20 @@ enum Version1<'a> {
     Cancel {
         #[serde(rename = "g")]
         generation: GenerationId,
+    },
+    SignedOut {
+        #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
+    },
+    Settings {
+        #[serde(rename = "s")]
+        settings: Cow<'a, SettingsChanged>,
+    },
+    ApiKey {
+        #[serde(rename = "p")]
+        provider: Cow<'a, ProviderId>,
+        #[serde(rename = "i")]
+        is_set: bool,
     },
     Typing {
         #[serde(rename = "c")]
@@ -90,6 +107,11 @@ pub(crate) fn encode(message: &LiveMessage) -> serde_json::Result<Bytes> {
             Version1::Beat { generation: *generation, epoch: *epoch, seq: *seq }
         }
         LiveMessage::Cancel { generation } => Version1::Cancel { generation: *generation },
+        LiveMessage::SignedOut { session } => Version1::SignedOut { session: *session },
+        LiveMessage::SettingsUpdated { settings } => Version1::Settings { settings: Cow::Borrowed(settings) },
+        LiveMessage::ApiKeyUpdated { provider, is_set } => {
+            Version1::ApiKey { provider: Cow::Borrowed(provider), is_set: *is_set }
+        }
         LiveMessage::Typing { conversation, user, connection } => {
             Version1::Typing { conversation: *conversation, user: *user, connection: *connection }
         }
@@ -120,6 +142,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<LiveMessage, Unreadable> {
         }
         Version1::Beat { generation, epoch, seq } => LiveMessage::Beat { generation, epoch, seq },
         Version1::Cancel { generation } => LiveMessage::Cancel { generation },
+        Version1::SignedOut { session } => LiveMessage::SignedOut { session },
+        Version1::Settings { settings } => LiveMessage::SettingsUpdated { settings: settings.into_owned() },
+        Version1::ApiKey { provider, is_set } => {
+            LiveMessage::ApiKeyUpdated { provider: provider.into_owned(), is_set }
+        }
         Version1::Typing { conversation, user, connection } => {
             LiveMessage::Typing { conversation, user, connection }
         }
@@ -135,11 +162,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<LiveMessage, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use slipstream_domain::Part;
+    use slipstream_domain::{Part, Theme};
 
     use super::*;
 
-    fn messages() -> [LiveMessage; 6] {
+    fn messages() -> [LiveMessage; 10] {
         let (generation, epoch) = (GenerationId::from_uuid(Uuid::from_u128(1)), Epoch(2));
         let run = Run::delta(Seq(3), Part::Text, 4, "é".into());
         let (conversation, user) =
@@ -159,6 +186,12 @@ mod tests {
             LiveMessage::Typing { conversation, user, connection },
             LiveMessage::File { attachment, news: coming, connection },
             LiveMessage::File { attachment, news: FileNews::Ready, connection },
+            LiveMessage::SignedOut { session: Some(SessionId::from_uuid(Uuid::from_u128(9))) },
+            LiveMessage::SignedOut { session: None },
+            LiveMessage::SettingsUpdated {
+                settings: SettingsChanged { theme: Some(Theme::Dark), ..SettingsChanged::default() },
+            },
+            LiveMessage::ApiKeyUpdated { provider: ProviderId::simulated(), is_set: true },
         ]
     }
 
@@ -174,6 +207,10 @@ mod tests {
             format!(r#"{{"typing":{{"c":"{one}5","u":"{one}6","o":"{one}7"}}}}"#),
             format!(r#"{{"coming":{{"a":"{one}9","p":40.0,"b":2,"o":"{one}7"}}}}"#),
             format!(r#"{{"ready":{{"a":"{one}9","o":"{one}7"}}}}"#),
+            format!(r#"{{"signedout":{{"s":"{one}9"}}}}"#),
+            r#"{"signedout":{}}"#.to_owned(),
+            r#"{"settings":{"s":{"theme":"dark"}}}"#.to_owned(),
+            r#"{"apikey":{"p":"simulated","i":true}}"#.to_owned(),
         ];
         for (message, golden) in messages().iter().zip(golden) {
             let bytes = encode(message).unwrap();

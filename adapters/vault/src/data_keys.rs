@@ -30,6 +30,10 @@ struct Row {
 }
 
 impl DataKeys {
+    pub(crate) fn masters(&self) -> &MasterKeys {
+        &self.masters
+    }
+
     pub(crate) fn new(pool: PgPool, masters: Arc<MasterKeys>) -> Self {
         Self { pool, masters, cache: Arc::new(Mutex::new(Cache::new(Instant::now()))) }
     }

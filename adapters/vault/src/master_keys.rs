@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::cipher::{KEY_BYTES, Key};
 use crate::error::VaultError;
+use crate::original::OriginalCiphertext;
 
 /// The master keys of this process.
 pub struct MasterKeys(Vec<(MasterId, Key)>);
@@ -59,6 +60,11 @@ impl MasterKeys {
     #[must_use]
     pub const fn none() -> Self {
         Self(Vec::new())
+    }
+
+    /// What the original encrypted under one of them; `None` under none.
+    pub(crate) fn open_original(&self, sealed: &OriginalCiphertext) -> Option<SecretString> {
+        self.0.iter().find_map(|(_, key)| sealed.open(key))
     }
 
     /// Keys of 64 hexadecimal digits each, separated by commas.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use slipstream_commands::ports::{OpenedSession, PortError, SessionSummary, Sessions};
+use slipstream_commands::ports::{OpenedSession, PortError, SessionSummary, Sessions, SignedIn};
 use slipstream_domain::{SessionId, Timestamp, UserId};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -41,12 +41,29 @@ impl Sessions for VaultSessions {
         Ok(OpenedSession { id, token, expires_at: Timestamp::from_micros(expires_at) })
     }
 
-    async fn find(&self, token: &SecretString) -> Result<Option<UserId>, PortError> {
-        let found = sqlx::query_scalar!(
-            "SELECT user_id FROM vault.session WHERE token_hash = $1 AND expires_at > now()",
+    async fn find(&self, token: &SecretString) -> Result<Option<SignedIn>, PortError> {
+        let found = sqlx::query!(
+            r#"SELECT user_id, session_id, (extract(epoch FROM expires_at) * 1000000)::bigint AS "expires_at!"
+               FROM vault.session WHERE token_hash = $1 AND expires_at > now()"#,
             kept(token)
         );
-        Ok(found.fetch_optional(&self.0).await.map_err(VaultError::from)?.map(UserId::from_uuid))
+        let found = found.fetch_optional(&self.0).await.map_err(VaultError::from)?;
+        Ok(found.map(|row| SignedIn {
+            user: UserId::from_uuid(row.user_id),
+            session: Some(SessionId::from_uuid(row.session_id)),
+            until: Some(Timestamp::from_micros(row.expires_at)),
+        }))
+    }
+
+    async fn closed_among(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>, PortError> {
+        let ids: Vec<Uuid> = sessions.iter().map(|session| session.as_uuid()).collect();
+        let closed = sqlx::query_scalar!(
+            r#"SELECT id AS "id!" FROM unnest($1::uuid[]) AS id
+               WHERE NOT EXISTS (SELECT FROM vault.session WHERE session_id = id AND expires_at > now())"#,
+            &ids
+        );
+        let closed = closed.fetch_all(&self.0).await.map_err(VaultError::from)?;
+        Ok(closed.into_iter().map(SessionId::from_uuid).collect())
     }
 
     async fn list(&self, user: UserId) -> Result<Vec<SessionSummary>, PortError> {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use sqlx::PgPool;
 
 use crate::data_keys::DataKeys;
 use crate::error::VaultError;
 use crate::key_ring::VaultKeyRing;
 use crate::master_keys::MasterKeys;
+use crate::original::OriginalCiphertext;
 use crate::provider_keys::VaultProviderKeys;
 use crate::sessions::VaultSessions;
 use crate::tickets::VaultTickets;
@@ -64,6 +66,12 @@ impl Vault {
     #[must_use]
     pub fn tickets(&self) -> VaultTickets {
         VaultTickets::new(self.keys.pool().clone())
+    }
+
+    /// A key of a provider that the TypeScript Slipstream encrypted; `None` when no master key opens it.
+    #[must_use]
+    pub fn open_original(&self, sealed: &OriginalCiphertext) -> Option<SecretString> {
+        self.keys.masters().open_original(sealed)
     }
 
     /// Seals and opens the personal halves of events.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slipstream_domain::{AttachmentId, ConversationId, Epoch, GenerationId, Run, Seq, Timestamp, UserId};
+use slipstream_domain::event::SettingsChanged;
+use slipstream_domain::{
+    AttachmentId, ConversationId, Epoch, GenerationId, ProviderId, Run, Seq, SessionId, Timestamp, UserId,
+};
 
 use super::PortError;
 
@@ -60,6 +63,23 @@ pub enum LiveMessage {
     Cancel {
         /// Which generation.
         generation: GenerationId,
+    },
+    /// The user has signed out: sockets that this let in are over.
+    SignedOut {
+        /// Which session is closed; `None`: all of the user's are.
+        session: Option<SessionId>,
+    },
+    /// The user has changed their settings.
+    SettingsUpdated {
+        /// What holds now.
+        settings: SettingsChanged,
+    },
+    /// The user has put or removed a key of their own.
+    ApiKeyUpdated {
+        /// Of which provider.
+        provider: ProviderId,
+        /// Whether there is one now.
+        is_set: bool,
     },
     /// Somebody types in a conversation.
     Typing {

@@ -8,6 +8,25 @@ use slipstream_domain::{SessionId, Timestamp, UserId};
 
 use super::PortError;
 
+/// Somebody who is signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who.
+    pub user: UserId,
+    /// By which session; `None` when by something else.
+    pub session: Option<SessionId>,
+    /// Until when; `None` when that has no end of its own.
+    pub until: Option<Timestamp>,
+}
+
+impl SignedIn {
+    /// By no session, and without an end.
+    #[must_use]
+    pub fn plainly(user: UserId) -> Self {
+        Self { user, session: None, until: None }
+    }
+}
+
 /// A session that was just opened.
 #[derive(Debug)]
 pub struct OpenedSession {
@@ -39,8 +58,11 @@ pub trait Sessions: Send + Sync {
     /// Opens one that expires after `valid`.
     async fn open(&self, user: UserId, valid: Duration) -> Result<OpenedSession, PortError>;
 
-    /// Whose session this is the token of; `None` when of nobody's.
-    async fn find(&self, token: &SecretString) -> Result<Option<UserId>, PortError>;
+    /// Who is signed in by this token; `None` when nobody is.
+    async fn find(&self, token: &SecretString) -> Result<Option<SignedIn>, PortError>;
+
+    /// Those of these that are not open, whoever's they were.
+    async fn closed_among(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>, PortError>;
 
     /// The user's sessions that are open, the newest first.
     async fn list(&self, user: UserId) -> Result<Vec<SessionSummary>, PortError>;
@@ -52,14 +74,26 @@ pub trait Sessions: Send + Sync {
     async fn close_all(&self, user: UserId) -> Result<u64, PortError>;
 }
 
+/// The answer to a wish for a ticket.
+#[derive(Debug)]
+pub enum IssuedTicket {
+    /// A new one.
+    Ticket(SecretString),
+    /// The user has as many as they may.
+    TooMany {
+        /// When the first of them expires.
+        retry_after: Duration,
+    },
+}
+
 /// Tickets: for a client that can open a socket but not show a header or a cookie there.
 ///
-/// Laws: a ticket is good once, and for 30 s; otherwise as [`Sessions`].
+/// Laws: a ticket is good once, for 30 s, and not longer than what it was issued to; otherwise as [`Sessions`].
 #[async_trait]
 pub trait Tickets: Send + Sync {
-    /// A new one.
-    async fn issue(&self, user: UserId) -> Result<SecretString, PortError>;
+    /// A new one, unless the user has `most` that are good. Wishes at the same moment may get a little more.
+    async fn issue(&self, by: SignedIn, most: u32) -> Result<IssuedTicket, PortError>;
 
-    /// Takes one: whose it is; `None` when it is nobody's, was taken before, or has expired.
-    async fn take(&self, ticket: &SecretString) -> Result<Option<UserId>, PortError>;
+    /// Takes one: who it was issued to; `None` when it is nobody's, was taken before, or is good no longer.
+    async fn take(&self, ticket: &SecretString) -> Result<Option<SignedIn>, PortError>;
 }

@@ -1,8 +1,12 @@
 //! People and their settings.
 
-use slipstream_commands::{CommandError, assign_role, request_erasure, role_of, update_settings};
-use slipstream_domain::event::{SettingsChanged, UserRole};
-use slipstream_domain::{Theme, UserId};
+use slipstream_commands::{
+    CommandError, assign_role, find_person, locate_person, request_erasure, role_of, update_settings,
+};
+use slipstream_domain::conversation::Patch;
+use slipstream_domain::event::UserRole;
+use slipstream_domain::user::UserSettingsPatch;
+use slipstream_domain::{RequestMetadata, Theme, UserId};
 use uuid::Uuid;
 
 use crate::world::World;
@@ -32,13 +36,17 @@ async fn no_address_stands_in_the_clear() {
     }
 }
 
+fn dark() -> UserSettingsPatch {
+    UserSettingsPatch { theme: Patch::Set(Theme::Dark), ..UserSettingsPatch::default() }
+}
+
 #[tokio::test]
 async fn settings_that_hold_already_write_nothing() {
     let world = World::new().await;
     let ann = world.user("ann@example.com").await;
-    let dark = SettingsChanged { theme: Some(Theme::Dark), ..SettingsChanged::default() };
-    update_settings(&world.app, ann, dark.clone()).await.unwrap();
-    update_settings(&world.app, ann, dark).await.unwrap();
+    let settings = update_settings(&world.app, ann, dark()).await.unwrap();
+    assert_eq!(settings.theme, Some(Theme::Dark));
+    assert_eq!(update_settings(&world.app, ann, dark()).await.unwrap(), settings);
     assert_eq!(world.events(ann.as_uuid()).await, ["UserRegistered", "SettingsChanged"]);
 }
 
@@ -46,8 +54,27 @@ async fn settings_that_hold_already_write_nothing() {
 async fn nobody_has_no_settings() {
     let world = World::new().await;
     let nobody = UserId::from_uuid(Uuid::from_u128(9));
-    let changed = update_settings(&world.app, nobody, SettingsChanged::default()).await;
+    let changed = update_settings(&world.app, nobody, dark()).await;
     assert!(matches!(changed, Err(CommandError::NotFound("user"))), "{changed:?}");
+}
+
+#[tokio::test]
+async fn a_person_is_located_when_they_are_somewhere_else_and_nobody_else_reads_where() {
+    let world = World::new().await;
+    let ann = world.user("ann@example.com").await;
+    let bern = RequestMetadata { city: Some("Bern".into()), ..RequestMetadata::default() };
+    for _ in 0..2 {
+        locate_person(&world.app, ann, bern.clone()).await.unwrap();
+    }
+    let person = find_person(&world.app, ann).await.unwrap();
+    assert_eq!((person.location, person.role), (Some(bern), UserRole::User));
+    assert_eq!(person.profile.unwrap().email, "ann@example.com");
+    assert_eq!(world.events(ann.as_uuid()).await, ["UserRegistered", "ProfileLocated"]);
+    for event in world.everything().await {
+        assert!(!event.payload.unwrap().data.contains("Bern"), "{}", event.event_type);
+    }
+    let nobody = UserId::from_uuid(Uuid::from_u128(9));
+    assert!(matches!(find_person(&world.app, nobody).await, Err(CommandError::NotFound("user"))));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::events;
 use crate::ids::{EmailId, GenerationId, KeyId};
 use crate::sealed::Sealed;
-use crate::values::{ModelId, ProviderId, Theme};
+use crate::values::{ModelId, ProviderId, RequestMetadata, Theme};
 
 events! {
     /// What happens to a person.
@@ -15,6 +15,8 @@ events! {
         UserRegistered(UserRegistered) 1 sealed profile;
         /// They may do something else from now on.
         RoleChanged(RoleChanged) 1;
+        /// They come from somewhere else than before, as far as their client tells.
+        ProfileLocated(ProfileLocated) 1 sealed location;
         /// The person's own settings, whole.
         SettingsChanged(SettingsChanged) 1;
         /// A message was answered on the operator's key; in one append with its `GenerationRequested`.
@@ -96,6 +98,14 @@ pub struct UserRegistered {
 pub struct RoleChanged {
     /// What.
     pub role: UserRole,
+}
+
+/// A person comes from somewhere else than before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProfileLocated {
+    /// Where: what is known of it, in place of all that was.
+    #[serde(skip)]
+    pub location: Sealed<RequestMetadata>,
 }
 
 /// Who a person is.

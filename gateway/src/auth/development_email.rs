@@ -6,6 +6,7 @@ use axum::extract::Query;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 use serde::Deserialize;
+use slipstream_commands::ports::SignedIn;
 use slipstream_commands::{CommandError, Commands, find_user, register_user};
 use slipstream_domain::event::RegistrationVia;
 use slipstream_domain::{EmailAddress, UserId};
@@ -55,7 +56,7 @@ impl Authenticate for DevelopmentEmail {
         let user = self.user(&email, handshake.purpose).await;
         let user = user.map_err(|error| AuthenticationError::Unavailable(Box::new(error)))?;
         let user = user.ok_or_else(|| unauthenticated(UNKNOWN))?;
-        Ok(Caller { user, credential: email.as_str().as_bytes().to_vec() })
+        Ok(Caller { signed_in: SignedIn::plainly(user), credential: email.as_str().as_bytes().to_vec() })
     }
 }
 

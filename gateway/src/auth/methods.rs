@@ -25,7 +25,7 @@ pub struct Methods {
     otherwise: Option<Arc<dyn Authenticate>>,
 }
 
-const WANTED: &str = "say who you are: a session's token, or a ticket";
+const WANTED: &str = "say who you are: a session's token, a JWT, or a ticket";
 
 impl Methods {
     /// These, in this order.

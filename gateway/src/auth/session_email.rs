@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::header;
-use slipstream_commands::ports::Sessions;
+use slipstream_commands::ports::{Sessions, SignedIn};
 use slipstream_commands::{Commands, find_user};
 
 use super::development_email::email;
@@ -44,9 +44,9 @@ impl Method for SessionEmail {
         let Some(user) = found else { return Err(no) };
         let open = self.sessions.list(user).await;
         let open = open.map_err(|error| AuthenticationError::Unavailable(Box::new(error)))?;
-        if open.is_empty() {
-            return Err(no);
-        }
-        Ok(Some(Caller { user, credential: email.as_str().as_bytes().to_vec() }))
+        // The newest: when that is closed, whoever has another open is let in again by that.
+        let Some(newest) = open.first() else { return Err(no) };
+        let signed_in = SignedIn { user, session: Some(newest.id), until: Some(newest.expires_at) };
+        Ok(Some(Caller { signed_in, credential: email.as_str().as_bytes().to_vec() }))
     }
 }

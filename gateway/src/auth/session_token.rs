@@ -32,10 +32,10 @@ const NOT_OPEN: &str = "the session is closed, has expired, or never was";
 impl Method for SessionToken {
     async fn caller(&self, handshake: &Handshake) -> Result<Option<Caller>, AuthenticationError> {
         let Some(token) = shown(&handshake.headers) else { return Ok(None) };
-        let user = self.sessions.find(&token).await;
-        let user = user.map_err(|error| AuthenticationError::Unavailable(Box::new(error)))?;
-        let user = user.ok_or(AuthenticationError::Unauthenticated(NOT_OPEN))?;
-        Ok(Some(Caller { user, credential: token.expose_secret().as_bytes().to_vec() }))
+        let found = self.sessions.find(&token).await;
+        let found = found.map_err(|error| AuthenticationError::Unavailable(Box::new(error)))?;
+        let signed_in = found.ok_or(AuthenticationError::Unauthenticated(NOT_OPEN))?;
+        Ok(Some(Caller { signed_in, credential: token.expose_secret().as_bytes().to_vec() }))
     }
 }
 

@@ -39,9 +39,9 @@ impl Method for Ticket {
     async fn caller(&self, handshake: &Handshake) -> Result<Option<Caller>, AuthenticationError> {
         let shown = Query::<TicketQuery>::try_from_uri(&handshake.uri).ok().and_then(|query| query.0.ticket);
         let (Some(ticket), Purpose::Socket) = (shown, handshake.purpose) else { return Ok(None) };
-        let user = self.tickets.take(&ticket).await;
-        let user = user.map_err(|error| AuthenticationError::Unavailable(Box::new(error)))?;
-        let user = user.ok_or(AuthenticationError::Unauthenticated(NOT_GOOD))?;
-        Ok(Some(Caller { user, credential: CREDENTIAL.to_vec() }))
+        let taken = self.tickets.take(&ticket).await;
+        let taken = taken.map_err(|error| AuthenticationError::Unavailable(Box::new(error)))?;
+        let signed_in = taken.ok_or(AuthenticationError::Unauthenticated(NOT_GOOD))?;
+        Ok(Some(Caller { signed_in, credential: CREDENTIAL.to_vec() }))
     }
 }

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use slipstream_commands::ports::SignedIn;
 use slipstream_commands::role_of;
 use slipstream_domain::UserId;
 use slipstream_domain::event::UserRole;
@@ -26,6 +27,17 @@ impl FromRequestParts<Arc<Shared>> for AuthenticatedUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        Known::from_request_parts(parts, shared).await.map(|Known(signed_in)| Self(signed_in.user))
+    }
+}
+
+/// The same, with what they are known by and until when.
+pub(super) struct Known(pub(super) SignedIn);
+
+impl FromRequestParts<Arc<Shared>> for Known {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let ConnectInfo(peer) =
             ConnectInfo::<SocketAddr>::from_request_parts(parts, shared).await.map_err(|error| {
                 tracing::error!(%error, "a request has no peer");
@@ -37,7 +49,7 @@ impl FromRequestParts<Arc<Shared>> for AuthenticatedUser {
         let (uri, headers) = (parts.uri.clone(), parts.headers.clone());
         let handshake = Handshake { peer, uri, headers, purpose: Purpose::Query };
         match timeout(shared.settings.authentication, shared.authenticate.authenticate(&handshake)).await {
-            Ok(Ok(caller)) => Ok(Self(caller.user)),
+            Ok(Ok(caller)) => Ok(Self(caller.signed_in)),
             Ok(Err(error)) => Err(Refusal::from(error).into()),
             Err(_) => {
                 Err(Refusal::new(ErrorCode::Unavailable, "Authentication took too long; try again.").into())

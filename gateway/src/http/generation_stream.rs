@@ -18,8 +18,7 @@ use super::caller::AuthenticatedUser;
 use super::problem::Problem;
 use crate::hub::{FollowReply, NotFollowed, Told};
 use crate::meters;
-use crate::protocol::ErrorCode;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, SOON};
 use crate::shared::Shared;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -46,7 +45,7 @@ pub(super) async fn stream(
     let id = id.parse().map_err(|_| absent())?;
     let has = last_event_id(&headers)?;
     let counted = shared.connections.count(user, &shared.settings);
-    let counted = counted.ok_or_else(|| Refusal::new(ErrorCode::RateLimited, "too many connections"))?;
+    let counted = counted.ok_or_else(|| Refusal::too_many("too many connections", SOON))?;
     let (to, told) = mpsc::channel(WAITING);
     let follow = FollowReply::open(&shared, user, id, has, to).await.map_err(|error| match error {
         NotFollowed::Refused(refusal) => refusal.into(),

@@ -11,12 +11,13 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use slipstream_commands::ports::{IssuedTicket, LiveMessage, Subject};
 use slipstream_commands::register_user;
 use slipstream_domain::event::RegistrationVia;
 use slipstream_domain::{EmailAddress, SessionId, UserId};
 use utoipa::ToSchema;
 
-use super::caller::{AuthenticatedUser, Service};
+use super::caller::{AuthenticatedUser, Known, Service};
 use super::problem::Problem;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -143,7 +144,11 @@ pub(super) async fn close(
     let absent = || Problem::not_found("no such session");
     let id = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(absent)?;
     let closed = shared.accounts()?.sessions.close(user, id).await.map_err(Refusal::from)?;
-    if closed { Ok(StatusCode::NO_CONTENT) } else { Err(absent()) }
+    if !closed {
+        return Err(absent());
+    }
+    signed_out(&shared, user, Some(id)).await;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Close all of one's own sessions, this one too
@@ -153,16 +158,30 @@ pub(super) async fn close_all(
     AuthenticatedUser(user): AuthenticatedUser,
 ) -> Result<Json<ClosedJson>, Problem> {
     let closed = shared.accounts()?.sessions.close_all(user).await.map_err(Refusal::from)?;
+    signed_out(&shared, user, None).await;
     Ok(Json(ClosedJson { closed }))
+}
+
+/// Tells the sockets that were let in by it, on whatever gateway; who does not hear of it finds out.
+async fn signed_out(shared: &Shared, user: UserId, session: Option<SessionId>) {
+    let message = LiveMessage::SignedOut { session };
+    shared.app.bus().publish(Subject::User(user), Arc::new(message)).await;
 }
 
 /// Get a ticket that opens one WebSocket
 #[utoipa::path(post, path = "/v1/tickets", tag = "account", responses((status = 201, body = TicketJson<'static>)))]
 pub(super) async fn ticket(
     State(shared): State<Arc<Shared>>,
-    AuthenticatedUser(user): AuthenticatedUser,
+    Known(signed_in): Known,
 ) -> Result<impl IntoResponse, Problem> {
-    let ticket = shared.accounts()?.tickets.issue(user).await.map_err(Refusal::from)?;
+    let most = shared.settings.tickets_per_user;
+    let issued = shared.accounts()?.tickets.issue(signed_in, most).await.map_err(Refusal::from)?;
+    let ticket = match issued {
+        IssuedTicket::Ticket(ticket) => ticket,
+        IssuedTicket::TooMany { retry_after } => {
+            return Err(Refusal::too_many(format!("at most {most} unused tickets"), retry_after).into());
+        }
+    };
     let json = Json(TicketJson { ticket: ticket.expose_secret(), expires_in_ms: TICKET_MS });
     Ok((StatusCode::CREATED, NO_STORE, json).into_response())
 }

@@ -14,8 +14,8 @@ use tracing::Instrument;
 
 use super::chat::{files_of, post_request};
 use super::subscribe::{After, Wish, reserve, start, subscribe};
-use crate::protocol::{Ack, ChatFrame, Edit, ErrorCode, OnMessage, Regenerate, ServerFrame, Standing};
-use crate::refusal::Refusal;
+use crate::protocol::{Ack, ChatFrame, Edit, OnMessage, Regenerate, ServerFrame, Standing};
+use crate::refusal::{Refusal, SOON};
 use crate::shared::Shared;
 use crate::socket::Socket;
 
@@ -201,7 +201,7 @@ fn may_ask(shared: &Shared, socket: &Socket) -> Result<(), Refusal> {
     }
     if socket.subscriptions.live_replies() >= most {
         let message = format!("at most {most} replies at once on one connection");
-        return Err(Refusal::new(ErrorCode::RateLimited, message));
+        return Err(Refusal::too_many(message, SOON));
     }
     Ok(())
 }

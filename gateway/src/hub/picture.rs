@@ -19,7 +19,7 @@ use super::news::Signal;
 use crate::protocol::{
     ErrorCode, PictureError, PictureFrame, PictureMade, PictureProgress, PictureRequest, ServerFrame, Where,
 };
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, SOON};
 use crate::shared::Shared;
 use crate::socket::{Socket, Speaks, UnderWay};
 
@@ -143,7 +143,12 @@ impl Task {
     fn heard(&mut self, message: &LiveMessage) {
         let of = match message {
             LiveMessage::Output { generation, .. } | LiveMessage::Beat { generation, .. } => *generation,
-            LiveMessage::Cancel { .. } | LiveMessage::Typing { .. } | LiveMessage::File { .. } => return,
+            LiveMessage::Cancel { .. }
+            | LiveMessage::SignedOut { .. }
+            | LiveMessage::SettingsUpdated { .. }
+            | LiveMessage::ApiKeyUpdated { .. }
+            | LiveMessage::Typing { .. }
+            | LiveMessage::File { .. } => return,
         };
         if of == self.posted.generation_id && !std::mem::replace(&mut self.started, true) {
             self.progress("generating", 50);

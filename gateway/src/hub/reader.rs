@@ -84,6 +84,9 @@ impl Reader {
             LiveMessage::Output { .. }
             | LiveMessage::Beat { .. }
             | LiveMessage::Cancel { .. }
+            | LiveMessage::SignedOut { .. }
+            | LiveMessage::SettingsUpdated { .. }
+            | LiveMessage::ApiKeyUpdated { .. }
             | LiveMessage::Typing { .. }
             | LiveMessage::File { .. } => Vec::new(),
         }

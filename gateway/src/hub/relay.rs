@@ -81,8 +81,19 @@ async fn tell(shared: &Shared, socket: &Socket, message: &LiveMessage) {
                 socket.frame(&frame);
             }
         }
+        LiveMessage::SignedOut { session } => socket.sign_out(*session),
+        LiveMessage::SettingsUpdated { settings } if socket.speaks == Speaks::V1 => {
+            let settings = settings.clone();
+            socket.frame(&ServerFrame::UserSettingsUpdated { user_id: socket.user, settings });
+        }
+        LiveMessage::ApiKeyUpdated { provider, is_set } if socket.speaks == Speaks::V1 => {
+            let (provider, is_set) = (provider.clone(), *is_set);
+            socket.frame(&ServerFrame::ApiKeyUpdated { user_id: socket.user, provider, is_set });
+        }
         LiveMessage::Typing { .. }
         | LiveMessage::File { .. }
+        | LiveMessage::SettingsUpdated { .. }
+        | LiveMessage::ApiKeyUpdated { .. }
         | LiveMessage::Output { .. }
         | LiveMessage::Beat { .. }
         | LiveMessage::Cancel { .. } => {}

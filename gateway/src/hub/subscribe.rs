@@ -18,7 +18,7 @@ use crate::meters;
 use crate::protocol::{
     ErrorCode, Nothing, OfConversation, ResumeMode, ServerFrame, Standing, StreamResumed, Subscribe,
 };
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, SOON};
 use crate::shared::Shared;
 use crate::socket::{Socket, Ticket};
 
@@ -81,7 +81,7 @@ pub(super) fn reserve(
     let most = shared.settings.max_conversations;
     socket.subscriptions.begin(conversation, most).ok_or_else(|| {
         let message = format!("at most {most} conversations at once on one connection; unsubscribe from one");
-        Refusal::new(ErrorCode::RateLimited, message)
+        Refusal::too_many(message, SOON)
     })
 }
 

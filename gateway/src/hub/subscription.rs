@@ -121,9 +121,12 @@ impl Subscription {
         };
         let id = match &*message {
             LiveMessage::Output { generation, .. } | LiveMessage::Beat { generation, .. } => *generation,
-            LiveMessage::Cancel { .. } | LiveMessage::Typing { .. } | LiveMessage::File { .. } => {
-                return Ok(());
-            }
+            LiveMessage::Cancel { .. }
+            | LiveMessage::SignedOut { .. }
+            | LiveMessage::SettingsUpdated { .. }
+            | LiveMessage::ApiKeyUpdated { .. }
+            | LiveMessage::Typing { .. }
+            | LiveMessage::File { .. } => return Ok(()),
         };
         if !self.follows(id) && !self.strangers.contains(&id) {
             // Its request is in the log, of which this process has not heard yet.

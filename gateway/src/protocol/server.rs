@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use slipstream_domain::{AttachmentId, ConversationId, GenerationId, MessageId, UserId};
+use slipstream_domain::event::SettingsChanged;
+use slipstream_domain::{AttachmentId, ConversationId, GenerationId, MessageId, ProviderId, UserId};
 use uuid::Uuid;
 
 use super::ErrorCode;
@@ -99,6 +100,10 @@ pub enum ServerFrame {
     SettingsUpdated(OfConversation<SettingsUpdated>),
     #[serde(rename = "conversation:deleted")]
     ConversationDeleted(OfConversation<Nothing>),
+    #[serde(rename = "user:settings_updated", rename_all = "camelCase")]
+    UserSettingsUpdated { user_id: UserId, settings: SettingsChanged },
+    #[serde(rename = "user:api_key_updated", rename_all = "camelCase")]
+    ApiKeyUpdated { user_id: UserId, provider: ProviderId, is_set: bool },
 }
 
 /// What every chat frame says of its reply. A refused request has no more than the client gave.
@@ -309,6 +314,8 @@ impl ServerFrame {
             Self::TitleUpdated(_) => "conversation:title_updated",
             Self::SettingsUpdated(_) => "conversation:settings_updated",
             Self::ConversationDeleted(_) => "conversation:deleted",
+            Self::UserSettingsUpdated { .. } => "user:settings_updated",
+            Self::ApiKeyUpdated { .. } => "user:api_key_updated",
         }
     }
 }

@@ -5,19 +5,24 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::WebSocket;
 use axum::http::header;
 use axum::http::uri::Authority;
-use futures::StreamExt;
+use futures::stream::iter;
+use futures::{SinkExt, StreamExt};
+use slipstream_commands::locate_person;
+use slipstream_domain::UserId;
 use tokio::time::timeout;
 
 use super::Speaks;
+use super::address::client_address;
 use super::close::Close;
 use super::connections::Counted;
 use super::session::Session;
 use crate::auth::{AuthenticationError, Caller, Handshake, fingerprint, is_loopback};
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::whereabouts::whereabouts;
 
 /// Makes an upgraded connection a socket, or closes it.
 pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Handshake, speaks: Speaks) {
@@ -28,15 +33,17 @@ pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Ha
     match admitted {
         Ok((caller, counted)) => {
             let fingerprint = fingerprint(&caller, &handshake.headers);
+            locate(&shared, caller.signed_in.user, &handshake);
             let (sink, stream) = ws.split();
             let (tasks, sockets) = (shared.tasks.clone(), shared.sockets.clone());
-            let session = Session::new(shared, caller.user, fingerprint, speaks, counted);
+            let session = Session::new(shared, caller.signed_in, fingerprint, speaks, counted);
             // On a task of its own, so that an idle socket keeps nothing of what letting it in took.
             tasks.spawn(sockets.track_future(session.run(sink, stream)));
         }
         Err(close) => {
+            let request_id = shared.ids.uuid();
             let goodbye = async {
-                if ws.send(Message::Close(Some(close.frame()))).await.is_ok() {
+                if ws.send_all(&mut iter(close.farewell(request_id).map(Ok))).await.is_ok() {
                     while let Some(Ok(_)) = ws.recv().await {}
                 }
             };
@@ -46,10 +53,33 @@ pub(crate) async fn accept(shared: Arc<Shared>, mut ws: WebSocket, handshake: Ha
     }
 }
 
-async fn admit(shared: &Shared, handshake: &Handshake) -> Result<(Caller, Counted), Close> {
+/// What a socket is counted by.
+pub(super) struct Admission {
+    _user: Counted,
+    _address: Option<Counted>,
+}
+
+/// Notes where a client that tells it is; nobody waits for that.
+fn locate(shared: &Arc<Shared>, user: UserId, handshake: &Handshake) {
+    let Some(to) = whereabouts(&handshake.headers) else { return };
+    let app = shared.app.clone();
+    shared.tasks.spawn(async move {
+        if let Err(error) = locate_person(&app, user, to).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "where a user is was not noted");
+        }
+    });
+}
+
+async fn admit(shared: &Shared, handshake: &Handshake) -> Result<(Caller, Admission), Close> {
     if !origin_allowed(&shared.settings, handshake) {
         return Err(Close::ORIGIN);
     }
+    // Counted before it is known who they are: who never says it is counted, too.
+    let (connections, settings) = (&shared.connections, &shared.settings);
+    let address = client_address(settings, handshake.peer.ip(), &handshake.headers);
+    let counted =
+        address.map(|address| connections.count_address(address, settings).ok_or(Close::TOO_MANY_SOCKETS));
+    let address = counted.transpose()?;
     let authenticated = timeout(shared.settings.authentication, shared.authenticate.authenticate(handshake));
     let caller = match authenticated.await {
         Ok(Ok(caller)) => caller,
@@ -62,8 +92,8 @@ async fn admit(shared: &Shared, handshake: &Handshake) -> Result<(Caller, Counte
             return Err(Close::UNAVAILABLE);
         }
     };
-    let counted = shared.connections.count(caller.user, &shared.settings);
-    Ok((caller, counted.ok_or(Close::TOO_MANY_SOCKETS)?))
+    let user = connections.count(caller.signed_in.user, settings).ok_or(Close::TOO_MANY_SOCKETS)?;
+    Ok((caller, Admission { _user: user, _address: address }))
 }
 
 fn origin_allowed(settings: &Settings, handshake: &Handshake) -> bool {

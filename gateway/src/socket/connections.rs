@@ -1,7 +1,8 @@
-//! How many sockets each user has in this process, and all of them together.
+//! How many connections each user and each address has in this process, and all of them together.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use slipstream_domain::UserId;
@@ -9,46 +10,76 @@ use slipstream_domain::UserId;
 use crate::lock;
 use crate::settings::Settings;
 
-/// The count of each user's sockets.
+/// The counts.
 #[derive(Debug, Default)]
 pub(crate) struct Connections(Mutex<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
-    of: HashMap<UserId, usize>,
+    of_users: HashMap<UserId, usize>,
+    of_addresses: HashMap<IpAddr, usize>,
 }
 
-/// A socket that is counted until this is dropped.
+/// A connection that is counted until this is dropped.
 pub(crate) struct Counted {
     connections: Arc<Connections>,
-    user: UserId,
+    who: Who,
+}
+
+#[derive(Clone, Copy)]
+enum Who {
+    User(UserId),
+    Address(IpAddr),
 }
 
 impl Connections {
     /// Counts one more, unless the user, or all together, have as many as they may.
     pub(crate) fn count(self: &Arc<Self>, user: UserId, settings: &Settings) -> Option<Counted> {
         let mut counts = lock(&self.0);
-        let of_user = counts.of.get(&user).copied().unwrap_or(0);
-        if of_user >= settings.sockets_per_user || counts.all >= settings.sockets {
+        if counts.all >= settings.sockets || !more(&mut counts.of_users, user, settings.sockets_per_user) {
             return None;
         }
         counts.all += 1;
-        counts.of.insert(user, of_user + 1);
         drop(counts);
-        Some(Counted { connections: self.clone(), user })
+        Some(Counted { connections: self.clone(), who: Who::User(user) })
+    }
+
+    /// Counts one more of an address, whoever it is, unless it has as many as it may.
+    pub(super) fn count_address(self: &Arc<Self>, address: IpAddr, settings: &Settings) -> Option<Counted> {
+        let most = settings.sockets_per_address;
+        let counted = more(&mut lock(&self.0).of_addresses, address, most);
+        counted.then(|| Counted { connections: self.clone(), who: Who::Address(address) })
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
         let mut counts = lock(&self.connections.0);
-        counts.all -= 1;
-        if let Entry::Occupied(mut count) = counts.of.entry(self.user) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
+        match self.who {
+            Who::User(user) => {
+                counts.all -= 1;
+                less(&mut counts.of_users, user);
             }
+            Who::Address(address) => less(&mut counts.of_addresses, address),
+        }
+    }
+}
+
+/// Whether there was room for one more.
+fn more<K: Eq + Hash + Copy>(counts: &mut HashMap<K, usize>, key: K, most: usize) -> bool {
+    let count = counts.get(&key).copied().unwrap_or(0);
+    if count < most {
+        counts.insert(key, count + 1);
+    }
+    count < most
+}
+
+fn less<K: Eq + Hash + Copy>(counts: &mut HashMap<K, usize>, key: K) {
+    if let Some(count) = counts.get_mut(&key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&key);
         }
     }
 }
@@ -70,7 +101,19 @@ mod tests {
         drop(first);
         let third = connections.count(user, &settings).unwrap();
         drop((second, third));
-        assert!(lock(&connections.0).of.is_empty());
+        assert!(lock(&connections.0).of_users.is_empty());
+    }
+
+    #[test]
+    fn an_address_has_so_many_sockets_whoever_they_are() {
+        let connections = Arc::new(Connections::default());
+        let settings = Settings { sockets_per_address: 1, ..Settings::default() };
+        let count = |n| connections.count_address(IpAddr::from([192, 0, 2, n]), &settings);
+        let first = count(1).unwrap();
+        assert!(count(1).is_none() && count(2).is_some());
+        drop(first);
+        assert!(count(1).is_some());
+        assert!(lock(&connections.0).of_addresses.is_empty());
     }
 
     #[test]

@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use futures::stream::{SplitSink, SplitStream};
+use futures::stream::{SplitSink, SplitStream, iter};
 use futures::{SinkExt, StreamExt};
-use slipstream_domain::UserId;
+use slipstream_commands::ports::SignedIn;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
+use uuid::Uuid;
 
+use super::accept::Admission;
 use super::close::{Close, End};
-use super::connections::Counted;
 use super::established::established;
 use super::heartbeat::Pulse;
 use super::token_bucket::TokenBucket;
@@ -29,21 +30,22 @@ const NOTES: Duration = Duration::from_secs(1);
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) socket: Arc<Socket>,
-    _counted: Counted,
+    _counted: Admission,
     _open: OpenSocket,
 }
 
 impl Session {
     pub(super) fn new(
         shared: Arc<Shared>,
-        user: UserId,
+        signed_in: SignedIn,
         fingerprint: [u8; 32],
         speaks: Speaks,
-        counted: Counted,
+        counted: Admission,
     ) -> Self {
         let socket = Socket {
             id: shared.ids.uuid(),
-            user,
+            user: signed_in.user,
+            session: signed_in.session,
             fingerprint,
             speaks,
             subscriptions: Subscriptions::default(),
@@ -51,6 +53,7 @@ impl Session {
             in_flight: Arc::new(Semaphore::new(shared.settings.max_in_flight as usize)),
             replies: Mutex::default(),
         };
+        shared.tenures.watch(signed_in, &socket.pulse);
         Self { shared, socket: Arc::new(socket), _counted: counted, _open: OpenSocket::count() }
     }
 
@@ -81,7 +84,8 @@ impl Session {
             tracing::warn!("a socket's replies did not note where it stood in time");
         }
         // A client that does not wait for our leave misses nothing by it.
-        drop(timeout(shared.settings.goodbye, part(socket.ended().await, sink, stream)).await);
+        let parting = part(socket.ended().await, shared.ids.uuid(), sink, stream);
+        drop(timeout(shared.settings.goodbye, parting).await);
     }
 
     /// Waits for the drain, and then, bounded, for the ends of the replies under way. Of a v1 client only what it is
@@ -138,10 +142,15 @@ fn read_end(error: axum::Error) -> End {
 }
 
 /// Takes leave: says why we close, or sends the answer to the client's close, which the socket has ready.
-async fn part(end: End, mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>) {
+async fn part(
+    end: End,
+    request_id: Uuid,
+    mut sink: SplitSink<WebSocket, Message>,
+    mut stream: SplitStream<WebSocket>,
+) {
     match end {
         End::Ours(close) => {
-            if sink.send(Message::Close(Some(close.frame()))).await.is_ok() {
+            if sink.send_all(&mut iter(close.farewell(request_id).map(Ok))).await.is_ok() {
                 while let Some(Ok(_)) = stream.next().await {}
             }
         }

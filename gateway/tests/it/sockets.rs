@@ -138,6 +138,8 @@ async fn a_flood_of_frames_closes_its_socket() {
     for _ in 0..60 {
         client.send(json!({"type": "ping"})).await;
     }
+    let last = client.next_of("error").await;
+    assert_eq!((&last["code"], &last["retryAfterMs"]), (&json!("rate_limited"), &json!(1_000)));
     assert_eq!(client.close_code().await, 4029);
     bystander.noticed_nothing().await;
     world.end().await;

@@ -55,6 +55,7 @@ pub(super) struct Assets {
     bucket: String,
     generated_bucket: String,
     user_mib: NonZeroU32,
+    open_uploads: NonZeroU32,
     keep_deleted_days: NonZeroU32,
     fetch_also_from: Vec<String>,
 }
@@ -78,6 +79,7 @@ impl Default for Assets {
             bucket: usual.assets_bucket,
             generated_bucket: usual.generated_bucket,
             user_mib: count(usual.limits.user / MIB),
+            open_uploads: count(usual.limits.open),
             keep_deleted_days: count(Patience::default().deleted.as_secs() / DAY),
             fetch_also_from: Vec::new(),
         }
@@ -100,7 +102,11 @@ impl Files {
     /// # Errors
     /// Half a key to S3; a URL or an address that is none.
     pub(super) fn new(assets: Assets, s3: S3) -> Result<Self, ConfigError> {
-        let limits = Limits { user: u64::from(assets.user_mib.get()) * MIB, ..Limits::default() };
+        let limits = Limits {
+            user: u64::from(assets.user_mib.get()) * MIB,
+            open: assets.open_uploads.get().into(),
+            ..Limits::default()
+        };
         let attachments = AttachmentSettings {
             assets_bucket: assets.bucket,
             generated_bucket: assets.generated_bucket,

@@ -10,8 +10,8 @@ use slipstream_providers::Catalogue;
 
 use super::{Config, ConfigError};
 
-/// The environment, for keys whose variables only the catalogue names. Not shown.
-pub(super) struct Variables(pub(super) Vec<(OsString, OsString)>);
+/// The environment, and what a secret store fills in, for keys whose variables only the catalogue names. Not shown.
+pub(super) struct Variables(pub(super) Vec<(OsString, OsString)>, pub(super) BTreeMap<String, SecretString>);
 
 impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,9 +44,14 @@ impl Config {
         for vendor in catalogue.vendors().iter().filter(|vendor| !self.keys.contains_key(&vendor.id)) {
             let Some(name) = &vendor.key_setting else { continue };
             let found = self.variables.0.iter().find(|(known, value)| known == &**name && !value.is_empty());
-            let Some((_, value)) = found else { continue };
-            let value = value.to_str().ok_or_else(|| ConfigError::NotUtf8(name.clone()))?;
-            keys.insert(vendor.id.clone(), value.into());
+            let key = match found {
+                Some((_, value)) => value.to_str().ok_or_else(|| ConfigError::NotUtf8(name.clone()))?.into(),
+                None => match self.variables.1.get(&**name) {
+                    Some(filled_in) => filled_in.clone(),
+                    None => continue,
+                },
+            };
+            keys.insert(vendor.id.clone(), key);
         }
         Ok(keys)
     }

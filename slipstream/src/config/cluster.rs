@@ -46,6 +46,7 @@ pub(super) struct Nats {
 pub(super) struct Redis {
     #[serde(serialize_with = "no_secret")]
     url: Option<SecretString>,
+    host: Option<String>,
     timeout_ms: NonZeroU32,
     tls_authority: Option<String>,
     tls_certificate: Option<String>,
@@ -79,6 +80,7 @@ impl Default for Redis {
         let timeout = RedisSettings::new("").timeout.as_millis();
         Self {
             url: None,
+            host: None,
             timeout_ms: count(timeout),
             tls_authority: None,
             tls_certificate: None,
@@ -91,12 +93,9 @@ impl Cluster {
     /// # Errors
     /// One of the two is set without the other; credentials or certificates that are half there or too many.
     pub(super) fn new(nats: Nats, redis: Redis) -> Result<Option<Self>, ConfigError> {
-        match (nats.servers.is_empty(), &redis.url) {
+        match (nats.servers.is_empty(), redis.url()) {
             (true, None) => Ok(None),
-            (false, Some(url)) => {
-                let url = url.clone();
-                Ok(Some(Self { nats: nats.settings()?, redis: redis.settings(url)? }))
-            }
+            (false, Some(url)) => Ok(Some(Self { nats: nats.settings()?, redis: redis.settings(url)? })),
             (false, None) => Err(other(
                 "nats.servers is set and redis.url is not: processes share the state of running streams, too (REDIS_URL)",
             )),
@@ -162,6 +161,14 @@ impl Nats {
 }
 
 impl Redis {
+    /// The one that is set, else that of the host: with TLS when there are certificates for it.
+    fn url(&self) -> Option<SecretString> {
+        let certificates = self.tls_authority.is_some() || self.tls_certificate.is_some();
+        let scheme = if certificates { "rediss" } else { "redis" };
+        let by_host = || self.host.as_ref().map(|host| format!("{scheme}://{host}").into());
+        self.url.clone().or_else(by_host)
+    }
+
     fn settings(self, url: SecretString) -> Result<RedisSettings, ConfigError> {
         let client = both("redis", self.tls_certificate, self.tls_key)?;
         let client =

@@ -22,9 +22,11 @@ pub(crate) enum Kind {
     Count,
     /// A whole number, or zero.
     Number,
+    Port,
     Flag,
     Texts,
     Address,
+    Addresses,
     LogFormat,
 }
 
@@ -35,9 +37,11 @@ impl Kind {
             Self::Text | Self::Secret => "text",
             Self::Count => "a whole number from 1 to 4294967295",
             Self::Number => "a whole number from 0 to 4294967295",
+            Self::Port => "a whole number from 1 to 65535",
             Self::Flag => "true or false",
             Self::Texts => "a list of texts (in a variable: separated by commas)",
             Self::Address => "an IP address with a port, such as 127.0.0.1:4000",
+            Self::Addresses => "a list of IP addresses (in a variable: separated by commas)",
             Self::LogFormat => "pretty or json",
         }
     }
@@ -66,17 +70,29 @@ const fn known(path: &'static str, kind: Kind, variable: &'static str) -> Key {
     Key { path, variable: Some(variable), kind }
 }
 
+/// The setting that others may come from.
+pub(super) const SECRET_ID: &str = "secrets.aws_secret_id";
+
 /// Every setting, in the order they are shown. The variables of providers are those of `07-identity-and-keys`.
-pub(crate) const KEYS: [Key; 87] = [
+pub(crate) const KEYS: [Key; 100] = [
     own("server.listen", Kind::Address),
+    known("server.port", Kind::Port, "PORT"),
+    known(SECRET_ID, Kind::Text, "AWS_CREDENTIAL_SECRET_ID"),
+    own("secrets.refresh_seconds", Kind::Count),
     known("database.url", Kind::Secret, "DATABASE_URL"),
     known("auth.email_pepper", Kind::Secret, "EMAIL_PEPPER"),
     own("auth.methods", Kind::Texts),
     own("auth.service_token", Kind::Secret),
+    known("auth.jwt_secret", Kind::Secret, "JWT_SECRET"),
+    own("auth.jwks_url", Kind::Text),
+    own("auth.jwt_issuer", Kind::Text),
+    own("auth.jwt_audience", Kind::Text),
     own("auth.development_email", Kind::Flag),
     known("vault.master_keys", Kind::Secret, "ENCRYPTION_KEY"),
     own("gateway.allowed_origins", Kind::Texts),
     own("gateway.sockets_per_user", Kind::Count),
+    own("gateway.sockets_per_address", Kind::Count),
+    own("gateway.trusted_proxies", Kind::Addresses),
     own("gateway.sockets", Kind::Count),
     own("gateway.frames_per_second", Kind::Count),
     own("gateway.max_frame_bytes", Kind::Count),
@@ -86,6 +102,8 @@ pub(crate) const KEYS: [Key; 87] = [
     own("gateway.look_every_seconds", Kind::Count),
     own("gateway.request_head_seconds", Kind::Count),
     own("gateway.authentication_seconds", Kind::Count),
+    own("gateway.session_check_seconds", Kind::Count),
+    own("gateway.tickets_per_user", Kind::Count),
     own("gateway.stall_seconds", Kind::Count),
     own("gateway.goodbye_seconds", Kind::Count),
     own("gateway.drain_seconds", Kind::Count),
@@ -106,6 +124,7 @@ pub(crate) const KEYS: [Key; 87] = [
     own("nats.tls_certificate", Kind::Text),
     own("nats.tls_key", Kind::Secret),
     known("redis.url", Kind::Secret, "REDIS_URL"),
+    known("redis.host", Kind::Text, "REDIS_HOST"),
     own("redis.timeout_ms", Kind::Count),
     known("redis.tls_authority", Kind::Text, "REDIS_CA_PEM"),
     known("redis.tls_certificate", Kind::Text, "REDIS_CLIENT_CERT"),
@@ -115,6 +134,7 @@ pub(crate) const KEYS: [Key; 87] = [
     known("assets.bucket", Kind::Text, "ASSETS_BUCKET"),
     known("assets.generated_bucket", Kind::Text, "GEN_BUCKET"),
     own("assets.user_mib", Kind::Count),
+    own("assets.open_uploads", Kind::Count),
     own("assets.keep_deleted_days", Kind::Count),
     own("assets.fetch_also_from", Kind::Texts),
     known("s3.access_key_id", Kind::Text, "AWS_ACCESS_KEY_S3"),

@@ -7,7 +7,9 @@ use std::path::Path;
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
+use secrecy::ExposeSecret;
 
+use super::Secret;
 use super::error::{ConfigError, did_you_mean};
 use super::keys::{KEYS, Key, Kind, OWN_PREFIX, key};
 
@@ -74,6 +76,25 @@ pub(super) fn environment(variables: &[(OsString, OsString)]) -> Result<Vec<Laye
     Ok(layers)
 }
 
+/// A layer for each setting that a secret store has, by the same names as variables. What it has beside that is for others.
+/// A value is read as that of a variable is; the ends of lines of a PEM text may be written as `\n`.
+pub(super) fn secret(secret: &Secret) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    for key in &KEYS {
+        for name in key.variable.map(str::to_owned).into_iter().chain([key.own_variable()]) {
+            if let Some(text) =
+                secret.fields.get(&name).map(ExposeSecret::expose_secret).filter(|text| !text.is_empty())
+            {
+                let text =
+                    if text.contains("-----BEGIN ") { text.replace("\\n", "\n") } else { text.to_owned() };
+                let place = format!("{name} in {}", secret.place);
+                layers.push(Layer { place, settings: nested(key.path, value(key, &text)) });
+            }
+        }
+    }
+    layers
+}
+
 fn known_variable(name: &str) -> Result<(), ConfigError> {
     let own: Vec<String> = KEYS.iter().map(Key::own_variable).collect();
     if own.iter().any(|known| known == name) {
@@ -83,16 +104,21 @@ fn known_variable(name: &str) -> Result<(), ConfigError> {
     Err(ConfigError::Unknown { place: "environment".to_owned(), name: name.to_owned(), nearest })
 }
 
-fn variable(key: &Key, name: String, value: &OsStr) -> Result<Layer, ConfigError> {
-    let text = value.to_str().ok_or_else(|| ConfigError::NotUtf8(name.clone()))?;
-    let value = match key.kind {
+fn variable(key: &Key, name: String, text: &OsStr) -> Result<Layer, ConfigError> {
+    let text = text.to_str().ok_or_else(|| ConfigError::NotUtf8(name.clone()))?;
+    Ok(Layer { place: name, settings: nested(key.path, value(key, text)) })
+}
+
+fn value(key: &Key, text: &str) -> Value {
+    match key.kind {
         Kind::Text | Kind::Secret | Kind::Address | Kind::LogFormat => Value::from(text),
         // What is neither stays text, and is refused as such.
-        Kind::Count | Kind::Number => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
+        Kind::Count | Kind::Number | Kind::Port => {
+            text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
+        }
         Kind::Flag => text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
-        Kind::Texts => Value::from(text.split(',').map(str::trim).collect::<Vec<_>>()),
-    };
-    Ok(Layer { place: name, settings: nested(key.path, value) })
+        Kind::Texts | Kind::Addresses => Value::from(text.split(',').map(str::trim).collect::<Vec<_>>()),
+    }
 }
 
 /// `a.b.c = value` as dictionaries.

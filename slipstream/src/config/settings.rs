@@ -1,8 +1,8 @@
 //! The settings as they stand in the file, with their defaults. What they become is [`Config`](super::Config).
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use super::telemetry::{Log, Telemetry};
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Settings {
     pub(super) server: Server,
+    pub(super) secrets: Secrets,
     pub(super) database: Database,
     pub(super) auth: Auth,
     pub(super) vault: Vault,
@@ -42,6 +43,27 @@ pub(super) struct Settings {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Server {
     pub(super) listen: SocketAddr,
+    pub(super) port: Option<NonZeroU16>,
+}
+
+/// Where other settings are from.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Secrets {
+    pub(super) aws_secret_id: Option<String>,
+    refresh_seconds: NonZeroU32,
+}
+
+impl Secrets {
+    /// How often the secret is read again; never without one.
+    pub(crate) fn refresh(&self) -> Option<Duration> {
+        self.aws_secret_id.as_ref().map(|_| duration(self.refresh_seconds))
+    }
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self { aws_secret_id: None, refresh_seconds: seconds(Duration::from_mins(5)) }
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -55,6 +77,11 @@ pub(super) struct Auth {
     pub(super) methods: Vec<String>,
     #[serde(serialize_with = "no_secret")]
     pub(super) service_token: Option<SecretString>,
+    #[serde(serialize_with = "no_secret")]
+    pub(super) jwt_secret: Option<SecretString>,
+    pub(super) jwks_url: Option<String>,
+    pub(super) jwt_issuer: Option<String>,
+    pub(super) jwt_audience: Option<String>,
     #[serde(serialize_with = "no_secret")]
     pub(super) email_pepper: Option<SecretString>,
     pub(super) development_email: bool,
@@ -70,6 +97,8 @@ pub(super) struct Vault {
 pub(super) struct Gateway {
     pub(super) allowed_origins: Vec<String>,
     pub(super) sockets_per_user: NonZeroU32,
+    pub(super) sockets_per_address: NonZeroU32,
+    pub(super) trusted_proxies: Vec<IpAddr>,
     pub(super) sockets: NonZeroU32,
     pub(super) frames_per_second: NonZeroU32,
     pub(super) max_frame_bytes: NonZeroU32,
@@ -79,6 +108,8 @@ pub(super) struct Gateway {
     pub(super) look_every_seconds: NonZeroU32,
     pub(super) request_head_seconds: NonZeroU32,
     pub(super) authentication_seconds: NonZeroU32,
+    pub(super) session_check_seconds: NonZeroU32,
+    pub(super) tickets_per_user: NonZeroU32,
     pub(super) stall_seconds: NonZeroU32,
     pub(super) goodbye_seconds: NonZeroU32,
     pub(super) drain_seconds: NonZeroU32,
@@ -128,14 +159,23 @@ pub(super) struct Upstream {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)), port: None }
     }
 }
 
 impl Default for Auth {
     fn default() -> Self {
         let methods = ["ticket", "session"].map(str::to_owned).into();
-        Self { methods, service_token: None, email_pepper: None, development_email: false }
+        Self {
+            methods,
+            service_token: None,
+            jwt_secret: None,
+            jwks_url: None,
+            jwt_issuer: None,
+            jwt_audience: None,
+            email_pepper: None,
+            development_email: false,
+        }
     }
 }
 
@@ -145,6 +185,8 @@ impl Default for Gateway {
         Self {
             allowed_origins: gateway.allowed_origins,
             sockets_per_user: count(gateway.sockets_per_user),
+            sockets_per_address: count(gateway.sockets_per_address),
+            trusted_proxies: gateway.trusted_proxies,
             sockets: count(gateway.sockets),
             frames_per_second: count(gateway.frames_per_second),
             max_frame_bytes: count(gateway.max_frame_bytes),
@@ -154,6 +196,8 @@ impl Default for Gateway {
             look_every_seconds: seconds(gateway.look_every),
             request_head_seconds: seconds(gateway.request_head),
             authentication_seconds: seconds(gateway.authentication),
+            session_check_seconds: seconds(gateway.session_check),
+            tickets_per_user: count(gateway.tickets_per_user),
             stall_seconds: seconds(gateway.stall),
             goodbye_seconds: seconds(gateway.goodbye),
             drain_seconds: seconds(gateway.drain),
@@ -168,6 +212,8 @@ impl From<Gateway> for slipstream_gateway::Settings {
         Self {
             allowed_origins: gateway.allowed_origins,
             sockets_per_user: gateway.sockets_per_user.get() as usize,
+            sockets_per_address: gateway.sockets_per_address.get() as usize,
+            trusted_proxies: gateway.trusted_proxies,
             sockets: gateway.sockets.get() as usize,
             frames_per_second: gateway.frames_per_second.get(),
             max_frame_bytes: gateway.max_frame_bytes.get() as usize,
@@ -177,6 +223,8 @@ impl From<Gateway> for slipstream_gateway::Settings {
             look_every: duration(gateway.look_every_seconds),
             request_head: duration(gateway.request_head_seconds),
             authentication: duration(gateway.authentication_seconds),
+            session_check: duration(gateway.session_check_seconds),
+            tickets_per_user: gateway.tickets_per_user.get(),
             stall: duration(gateway.stall_seconds),
             goodbye: duration(gateway.goodbye_seconds),
             drain: duration(gateway.drain_seconds),

@@ -9,7 +9,7 @@ use super::*;
 
 fn surroundings(variables: &[(&str, &str)], file: Option<&Path>) -> Surroundings {
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    Surroundings { variables, file: file.map(Path::to_owned), data_dir: None }
+    Surroundings { variables, secret: Secret::default(), file: file.map(Path::to_owned), data_dir: None }
 }
 
 fn read(variables: &[(&str, &str)]) -> Config {
@@ -166,7 +166,7 @@ fn a_secret_is_not_printed() {
 fn a_value_that_is_no_text_is_refused_by_name() {
     use std::os::unix::ffi::OsStringExt;
     let variables = vec![("EMAIL_PEPPER".into(), OsString::from_vec(vec![0xFF]))];
-    let error = Config::read(Surroundings { variables, file: None, data_dir: None }).unwrap_err();
+    let error = Config::read(Surroundings { variables, ..surroundings(&[], None) }).unwrap_err();
     assert_eq!(error.to_string(), "EMAIL_PEPPER is not UTF-8");
 }
 
@@ -334,4 +334,83 @@ fn files_are_fetched_from_public_addresses_unless_others_are_named() {
 fn how_long_the_bytes_of_deleted_files_are_kept_is_a_setting() {
     let config = read(&[("SLIPSTREAM_ASSETS__KEEP_DELETED_DAYS", "7")]);
     assert_eq!(config.files.patience.deleted, std::time::Duration::from_hours(7 * 24));
+}
+
+/// What a secret fills in beside these variables.
+fn filled(fields: &[(&str, &str)], variables: &[(&str, &str)]) -> Surroundings {
+    let fields = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect();
+    let secret = Secret { place: "the secret s".into(), fields };
+    Surroundings { secret, ..surroundings(variables, None) }
+}
+
+#[test]
+fn a_secret_fills_in_what_the_environment_does_not_set() {
+    let fields = [
+        ("DATABASE_URL", "postgres://secret"),
+        ("EMAIL_PEPPER", "pepper"),
+        ("OPENAI_API_KEY", "sk-secret"),
+        ("ANTHROPIC_API_KEY", ""),
+        ("PORT", "8080"),
+        ("SLIPSTREAM_GATEWAY__MAX_IN_FLIGHT", "3"),
+        ("OF_ANOTHER_SERVICE", "x"),
+    ];
+    let config = Config::read(filled(&fields, &[("OPENAI_API_KEY", "sk-environment")])).unwrap();
+    assert_eq!(config.database_url.as_ref().unwrap().expose_secret(), "postgres://secret");
+    assert_eq!((config.listen.to_string().as_str(), config.gateway.max_in_flight), ("127.0.0.1:8080", 3));
+    let openai = ProviderId::parse("openai").unwrap();
+    assert_eq!(config.keys[&openai].expose_secret(), "sk-environment");
+    assert_eq!(config.keys.len(), 1);
+    let place = config.effective.iter().find(|setting| setting.key == "database.url").unwrap();
+    assert_eq!(place.place.as_deref(), Some("DATABASE_URL in the secret s"));
+    assert!(!format!("{config:?}").contains("sk-"));
+    let wrong = Config::read(filled(&[("PORT", "many")], &[])).unwrap_err().to_string();
+    assert_eq!(
+        wrong,
+        "PORT in the secret s: server.port must be a whole number from 1 to 65535, not \"many\""
+    );
+}
+
+#[test]
+fn a_host_of_redis_and_certificates_on_one_line_are_enough_for_tls() {
+    let pem = |what: &str| format!("-----BEGIN {what}-----\\nabc\\n-----END {what}-----\\n");
+    let (certificate, key) = (pem("CERTIFICATE"), pem("PRIVATE KEY"));
+    let fields = [
+        ("REDIS_HOST", "redis.example.com:6380"),
+        ("REDIS_CA_PEM", certificate.as_str()),
+        ("REDIS_CLIENT_CERT", certificate.as_str()),
+        ("REDIS_CLIENT_KEY", key.as_str()),
+        ("NATS_URL", "nats://nats.example.com"),
+    ];
+    let redis = Config::read(filled(&fields, &[])).unwrap().cluster.unwrap().redis;
+    assert_eq!(redis.url.expose_secret(), "rediss://redis.example.com:6380");
+    let tls = redis.tls.unwrap();
+    let lines = |text: &str| text.lines().count();
+    assert_eq!(lines(&tls.authority.unwrap()), 3);
+    let client = tls.client.unwrap();
+    assert_eq!((lines(&client.certificate), lines(client.key.expose_secret())), (3, 3));
+    let plain = Config::read(filled(&[fields[0], fields[4]], &[])).unwrap().cluster.unwrap().redis;
+    assert_eq!(plain.url.expose_secret(), "redis://redis.example.com:6380");
+}
+
+#[test]
+fn the_secret_is_named_by_the_environment_or_the_file_before_anything_else_is_read() {
+    let half = [("AWS_CREDENTIAL_SECRET_ID", "prod"), ("REDIS_URL", "redis://half"), ("EMAIL_PEPPER", "p")];
+    assert_eq!(surroundings(&half, None).names_secret().unwrap().as_deref(), Some("prod"));
+    assert_eq!(surroundings(&half[1..], None).names_secret().unwrap(), None);
+}
+
+#[test]
+fn jwt_needs_keys_an_issuer_and_an_audience() {
+    let methods = ("SLIPSTREAM_AUTH__METHODS", "ticket,jwt");
+    let (secret, issuer) = (("JWT_SECRET", "s"), ("SLIPSTREAM_AUTH__JWT_ISSUER", "i"));
+    for (variables, missing) in [
+        (&[methods][..], "auth.jwt_secret (JWT_SECRET) or auth.jwks_url"),
+        (&[methods, secret], "auth.jwt_issuer"),
+        (&[methods, secret, issuer], "auth.jwt_audience"),
+    ] {
+        let said = refused(variables);
+        assert!(said.ends_with(&format!("auth.methods has jwt: {missing} must be set, too")), "{said}");
+    }
+    let all = [methods, secret, issuer, ("SLIPSTREAM_AUTH__JWT_AUDIENCE", "a")];
+    assert!(matches!(read(&all).methods[..], [AuthMethod::Ticket, AuthMethod::Jwt(_)]));
 }

@@ -55,7 +55,7 @@ fn as_toml(output: &mut Output, config: &Config) -> std::io::Result<()> {
         None => output.line("# no file was read")?,
     }
     let mut section = "";
-    for Effective { key, value, place } in &config.effective {
+    for Effective { key, value, place, .. } in &config.effective {
         let (within, name) = key.rsplit_once('.').unwrap_or(("", key));
         if within != section {
             section = within;

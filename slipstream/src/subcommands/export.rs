@@ -15,12 +15,12 @@ use slipstream_eventlog::{EventLog, Position};
 use slipstream_projections::analytics::{Snapshot, View};
 
 use self::file::File;
-use crate::as_of::AsOf;
 use crate::config::Config;
 use crate::database::{DatabaseOptions, Place};
 use crate::subcommands::analytics_describe::find;
 use crate::usage::Usage;
 use crate::visit;
+use slipstream_projections::AsOf;
 
 /// What to export, and where to.
 #[derive(Debug, Args)]

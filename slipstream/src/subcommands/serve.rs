@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::database::{Database, DatabaseOptions, Place};
 use crate::lifecycle::{Lifecycle, StopSignals};
 use crate::output::Output;
+use crate::reload::Reload;
 use crate::role::Role;
 use crate::secrets;
 use crate::sign_in::SignIn;
@@ -126,6 +127,7 @@ async fn serve(
     slipstream_eventlog::migrate(&database.pool).await.context("the schema cannot be brought up to date")?;
     let address = listener.local_addr()?;
     let life = Lifecycle::default();
+    let reload = Reload::of(config, vendors.clone());
     let parts = wiring::Parts {
         pool: database.pool.clone(),
         pepper: secrets::pepper(config, place)?,
@@ -147,6 +149,9 @@ async fn serve(
         metrics: telemetry::collect_metrics()?,
     };
     wiring::start(&service.roles, parts, listener, &life).await?;
+    if let Some(reload) = reload {
+        life.front.tasks.spawn(reload.start(life.front.drain.clone())?);
+    }
     say_where(address, service)?;
     let ended = tokio::select! {
         () = stop.next() => Ok(()),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::Context;
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{DefaultFields, JsonFields, Writer};
@@ -33,7 +33,8 @@ where
     // A span that no filter names is still the place where a line comes from.
     let filter = filter_fn(|metadata| metadata.is_span() && is_own(metadata))
         .with_max_level_hint(LevelFilter::INFO)
-        .or(filter);
+        .or(filter)
+        .and(filter_fn(|metadata| !quotes(metadata)));
     let lines = lines::layer().with_writer(writer).with_ansi(colours);
     Ok(match form {
         LogFormat::Pretty => {
@@ -51,6 +52,12 @@ where
                 .boxed()
         }
     })
+}
+
+/// The finest lines of others quote what goes over their connections, headers with keys and frames with texts: they are
+/// never logged, whatever the filter says.
+fn quotes(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() > LevelFilter::DEBUG && !metadata.target().starts_with("slipstream")
 }
 
 /// A format of lines that also names the trace.

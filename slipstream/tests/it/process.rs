@@ -59,6 +59,35 @@ pub(crate) struct Dev {
     _stdout: Lines<BufReader<ChildStdout>>,
 }
 
+/// One request to any server.
+pub(crate) async fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &serde_json::Value,
+) -> (u16, Vec<u8>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let typed = headers.iter().any(|(name, _)| *name == "content-type");
+    let json = if typed { &[][..] } else { &[("content-type", "application/json")] };
+    let headers: Vec<_> =
+        headers.iter().chain(json).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut response = Vec::new();
+    socket.read_to_end(&mut response).await.unwrap();
+    let split = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    let head = std::str::from_utf8(&response[..split]).unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), response[split + 4..].to_vec())
+}
+
 impl Dev {
     pub(crate) async fn start(folder: &DataFolder) -> Self {
         Self::start_with(folder, &[]).await
@@ -98,7 +127,7 @@ impl Dev {
 
     /// What Ctrl-C does.
     pub(crate) async fn interrupt(self) -> ExitStatus {
-        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
+        let pid = Pid::from_raw(self.pid());
         kill(pid, Signal::SIGINT).unwrap();
         self.ended().await
     }
@@ -115,7 +144,7 @@ impl Dev {
 
     /// The same, whatever bytes it is.
     pub(crate) async fn get_bytes(&self, path: &str) -> (u16, Vec<u8>) {
-        self.exchange("GET", path, &[], &serde_json::Value::Null).await
+        exchange(self.address, "GET", path, &[], &serde_json::Value::Null).await
     }
 
     /// The answer to a request, with the status line's code; a body that is null is none.
@@ -126,34 +155,14 @@ impl Dev {
         headers: &[(&str, &str)],
         body: &serde_json::Value,
     ) -> (u16, serde_json::Value) {
-        let (status, body) = self.exchange(method, path, headers, body).await;
+        let (status, body) = exchange(self.address, method, path, headers, body).await;
         let body = String::from_utf8(body).unwrap();
         (status, serde_json::from_str(&body).unwrap_or(serde_json::Value::String(body)))
     }
 
-    async fn exchange(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &serde_json::Value,
-    ) -> (u16, Vec<u8>) {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut socket = tokio::net::TcpStream::connect(self.address).await.unwrap();
-        let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let headers = headers.concat();
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let length = body.len();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        socket.write_all(request.as_bytes()).await.unwrap();
-        let mut response = Vec::new();
-        socket.read_to_end(&mut response).await.unwrap();
-        let split = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
-        let head = std::str::from_utf8(&response[..split]).unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), response[split + 4..].to_vec())
+    /// The process' number.
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().unwrap().try_into().unwrap()
     }
 }
 

@@ -74,7 +74,7 @@ async fn roles_that_need_others_and_a_service_nobody_can_sign_in_to_are_refused(
     let output = run_on(&folder, &["serve", "--roles", "gateway,cook"]).await;
     assert_eq!(output.status.code(), Some(2));
     for (methods, wanted) in
-        [("[]", "auth.development_email = true"), ("['magic']", "there are ticket, session, email")]
+        [("[]", "auth.development_email = true"), ("['magic']", "there are ticket, jwt, session, email")]
     {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), format!("[auth]\nmethods = {methods}\n")).unwrap();

@@ -5,6 +5,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use slipstream_testkit::TestDatabase;
 use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::process::{Dev, slipstream};
@@ -166,5 +167,120 @@ async fn a_key_is_kept_when_its_provider_takes_it_and_is_never_shown() {
     assert_eq!(ask(&ann, "PUT", "/v1/keys/openai", json!({"key": "sk-good"})).await.0, 400);
     assert_eq!(ask(&ann, "DELETE", "/v1/keys/openai", Value::Null).await.0, 204);
     assert_eq!(ask(&ann, "GET", "/v1/keys", Value::Null).await.1, json!({"items": []}));
+    assert!(service.interrupt().await.success());
+}
+
+/// Waits for the end of a socket that was open: its code and why.
+async fn ends(socket: &mut Socket) -> (u16, String) {
+    use futures::StreamExt;
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Close(Some(close)))) => return (close.code.into(), close.reason.to_string()),
+            Some(Ok(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+async fn open(service: &Dev, query: &str, bearer: Option<&str>) -> Socket {
+    let mut request = format!("ws://{}/{query}", service.address).into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", "slipstream.v1".parse().unwrap());
+    if let Some(bearer) = bearer {
+        request.headers_mut().insert("authorization", bearer.parse().unwrap());
+    }
+    connect_async(request).await.unwrap().0
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_the_session_that_let_it_in_and_no_other_does() {
+    let database = TestDatabase::create().await;
+    let service = serve(&database, &[("SLIPSTREAM_GATEWAY__SESSION_CHECK_SECONDS", "1")]).await;
+    let (one, two) = (sign_in(&service, "ann@example.com").await, sign_in(&service, "ann@example.com").await);
+    let bob = sign_in(&service, "bob@example.com").await;
+    let ask = async |who: &str, method: &str, path: &str| {
+        service.request(method, path, &[("authorization", who)], &Value::Null).await
+    };
+    let (_, issued) = ask(&one, "POST", "/v1/tickets").await;
+    let ticket = format!("?ticket={}", issued["ticket"].as_str().unwrap());
+    let (mut by_token, mut by_ticket) =
+        (open(&service, "", Some(&one)).await, open(&service, &ticket, None).await);
+    let (mut other, mut of_bob) =
+        (open(&service, "", Some(&two)).await, open(&service, "", Some(&bob)).await);
+
+    // The newest comes first.
+    let (_, list) = ask(&two, "GET", "/v1/sessions").await;
+    let path = format!("/v1/sessions/{}", list["items"][1]["id"].as_str().unwrap());
+    assert_eq!(ask(&bob, "DELETE", &path).await.0, 404, "a session of another user");
+    assert_eq!(ask(&two, "DELETE", &path).await.0, 204);
+    let signed_out = (4001, "signed out".to_owned());
+    assert_eq!(ends(&mut by_token).await, signed_out);
+    assert_eq!(ends(&mut by_ticket).await, signed_out, "a ticket is worth what it was issued to");
+    is_alive(&mut other).await;
+    // Nobody tells of this one.
+    sqlx::query("DELETE FROM vault.session").execute(database.pool()).await.unwrap();
+    assert_eq!(ends(&mut other).await, signed_out);
+    assert_eq!(ends(&mut of_bob).await, signed_out);
+    assert!(service.interrupt().await.success());
+}
+
+async fn is_alive(socket: &mut Socket) {
+    use futures::{SinkExt, StreamExt};
+    socket.send(Message::text(r#"{"type":"ping"}"#)).await.unwrap();
+    loop {
+        let message = socket.next().await.unwrap().unwrap();
+        if message.to_text().is_ok_and(|text| text.contains("pong")) {
+            return;
+        }
+    }
+}
+
+/// A token of HS256 with this secret, that is good for an hour.
+fn token(secret: &str, claims: Value) -> String {
+    use base64::Engine;
+    use hmac::{Hmac, KeyInit, Mac};
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let mut all = json!({"iss": "https://login.example.com/", "aud": "slipstream", "exp": now + 3600});
+    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+    let message = format!("{}.{}", base64(br#"{"alg":"HS256"}"#), base64(all.to_string().as_bytes()));
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(message.as_bytes());
+    format!("Bearer {message}.{}", base64(&mac.finalize().into_bytes()))
+}
+
+#[tokio::test]
+async fn a_token_of_another_service_signs_in_whom_it_names() {
+    let database = TestDatabase::create().await;
+    let secret = "a secret that has thirty-two bytes and more";
+    let settings = [
+        ("SLIPSTREAM_AUTH__METHODS", "ticket,jwt,session"),
+        ("JWT_SECRET", secret),
+        ("SLIPSTREAM_AUTH__JWT_ISSUER", "https://login.example.com/"),
+        ("SLIPSTREAM_AUTH__JWT_AUDIENCE", "slipstream"),
+    ];
+    let service = serve(&database, &settings).await;
+    let me = async |bearer: &str| {
+        service.request("GET", "/v1/me", &[("authorization", bearer)], &Value::Null).await
+    };
+    let ann = token(secret, json!({"email": "ann@example.com", "name": "Ann"}));
+    let (status, said) = me(&ann).await;
+    assert_eq!((status, &said["email"], &said["name"]), (200, &json!("ann@example.com"), &json!("Ann")));
+    let by_session = sign_in(&service, "ann@example.com").await;
+    assert_eq!(me(&by_session).await.1["userId"], said["userId"], "the same person");
+    let by_id = token(secret, json!({"sub": said["userId"]}));
+    assert_eq!(me(&by_id).await.1["userId"], said["userId"]);
+    assert!(opens(&service, "", &[("authorization", &ann)]).await);
+    let nobody = token(secret, json!({"sub": "0199e0c8-0000-7000-8000-000000000000"}));
+    for bad in
+        [nobody, token("another secret that is just as long as it", json!({"email": "ann@example.com"}))]
+    {
+        let (status, refused) = me(&bad).await;
+        assert_eq!((status, &refused["code"]), (401, &json!("unauthorized")), "{refused}");
+        assert!(!opens(&service, "", &[("authorization", &bad)]).await);
+    }
+    let expired = me(&token(secret, json!({"email": "ann@example.com", "exp": 1}))).await.1;
+    assert_eq!(expired["detail"], "the token has expired");
     assert!(service.interrupt().await.success());
 }

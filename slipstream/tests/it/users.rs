@@ -113,3 +113,49 @@ async fn keys_are_rotated_while_the_service_runs() {
     let without_the_old = command.env("ENCRYPTION_KEY", &new).output().await.unwrap();
     assert!(without_the_old.status.success(), "{}", String::from_utf8_lossy(&without_the_old.stderr));
 }
+
+/// `sk-imported`, as Node.js encrypts it under the master key of these tests with sixteen sevens.
+const IMPORTED: (&str, &str) = ("2a5df270e186737f28dfb6", "ea4e3c6bcf832ffc05f115a55a2c7ac4");
+
+#[tokio::test]
+async fn keys_of_the_original_are_imported_and_the_lines_that_cannot_be_are_named() {
+    let database = TestDatabase::create().await;
+    let (key, tag) = IMPORTED;
+    let line = |email: &str, provider: &str, tag: &str| {
+        json!({"email": email, "provider": provider, "encryptedKey": key, "iv": "07".repeat(16), "authTag": tag,
+               "isDefault": true})
+        .to_string()
+    };
+    let forged = "00".repeat(16);
+    let lines = [
+        line("ann@example.com", "openai", tag),
+        String::new(),
+        line("bob@example.com", "openai", &forged),
+        "sk-imported".to_owned(),
+        line("ann", "openai", tag),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.ndjson");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let (code, said) = run(&database, &["keys", "import", file.to_str().unwrap()]).await;
+    assert_eq!(code, 1, "{said}");
+    for told in [
+        "line 3: no master key opens it",
+        "line 4: not a JSON object",
+        "line 5: email",
+        "1 keys are imported, 3 are not",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    assert!(!said.contains("sk-imported"), "{said}");
+    std::fs::write(&file, &lines[0]).unwrap();
+    assert_eq!(run(&database, &["keys", "import", file.to_str().unwrap()]).await.0, 0, "again");
+
+    let service = Dev::spawn(on(&database, &["dev", "--listen", "127.0.0.1:0"])).await;
+    let (_, keys) = service.get("/v1/keys?email=ann@example.com").await;
+    assert_eq!(
+        (&keys["items"][0]["provider"], &keys["items"][0]["isDefault"]),
+        (&json!("openai"), &json!(true))
+    );
+    assert!(service.interrupt().await.success());
+}

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use slipstream_commands::ports::{Sessions, Tickets, UserVault};
-use slipstream_domain::{SessionId, UserId};
+use slipstream_commands::ports::{IssuedTicket, Sessions, SignedIn, Tickets, UserVault};
+use slipstream_domain::{SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::world::{World, somebody};
@@ -15,6 +15,13 @@ fn user() -> UserId {
     UserId::from_uuid(somebody())
 }
 
+async fn issued(tickets: &dyn Tickets, by: SignedIn) -> SecretString {
+    match tickets.issue(by, 3).await.unwrap() {
+        IssuedTicket::Ticket(ticket) => ticket,
+        IssuedTicket::TooMany { retry_after } => panic!("too many for {retry_after:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_token_is_its_users_until_its_session_is_closed() {
     let world = World::new().await;
@@ -23,7 +30,9 @@ async fn a_token_is_its_users_until_its_session_is_closed() {
     let (one, two) = (sessions.open(ann, DAY).await.unwrap(), sessions.open(ann, DAY).await.unwrap());
     let of_bob = sessions.open(bob, DAY).await.unwrap();
     assert_ne!(one.token.expose_secret(), two.token.expose_secret());
-    assert_eq!(sessions.find(&one.token).await.unwrap(), Some(ann));
+    let found = sessions.find(&one.token).await.unwrap();
+    let expected = SignedIn { user: ann, session: Some(one.id), until: Some(one.expires_at) };
+    assert_eq!(found, Some(expected));
     assert_eq!(sessions.find(&SecretString::from("guessed")).await.unwrap(), None);
     let listed: Vec<_> = sessions.list(ann).await.unwrap().into_iter().map(|session| session.id).collect();
     assert_eq!(listed, [two.id, one.id]);
@@ -34,7 +43,9 @@ async fn a_token_is_its_users_until_its_session_is_closed() {
     assert_eq!(sessions.find(&one.token).await.unwrap(), None);
     assert_eq!(sessions.close_all(ann).await.unwrap(), 1);
     assert_eq!(sessions.find(&two.token).await.unwrap(), None);
-    assert_eq!(sessions.find(&of_bob.token).await.unwrap(), Some(bob));
+    assert_eq!(sessions.find(&of_bob.token).await.unwrap().unwrap().user, bob);
+    let closed = sessions.closed_among(&[one.id, of_bob.id, two.id]).await.unwrap();
+    assert_eq!(closed, [one.id, two.id]);
     world.end().await;
 }
 
@@ -58,13 +69,50 @@ async fn a_ticket_is_good_once_and_for_a_moment() {
     let world = World::new().await;
     let tickets = world.vault().await.tickets();
     let ann = user();
-    let ticket = tickets.issue(ann).await.unwrap();
+    let ticket = issued(&tickets, SignedIn::plainly(ann)).await;
     let (one, two) = tokio::join!(tickets.take(&ticket), tickets.take(&ticket));
     let taken = [one.unwrap(), two.unwrap()];
     assert_eq!(taken.iter().flatten().count(), 1, "replayed: {taken:?}");
-    let late = tickets.issue(ann).await.unwrap();
+    let late = issued(&tickets, SignedIn::plainly(ann)).await;
     world.sql("UPDATE vault.ticket SET expires_at = now()").await;
     assert_eq!(tickets.take(&late).await.unwrap(), None);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_worth_what_it_was_issued_to() {
+    let world = World::new().await;
+    let (sessions, tickets) = (world.vault().await.sessions(), world.vault().await.tickets());
+    let ann = user();
+    let session = sessions.open(ann, DAY).await.unwrap();
+    let by = sessions.find(&session.token).await.unwrap().unwrap();
+    let (taken, gone) = (issued(&tickets, by).await, issued(&tickets, by).await);
+    assert_eq!(tickets.take(&taken).await.unwrap(), Some(by));
+    assert!(sessions.close(ann, session.id).await.unwrap());
+    assert_eq!(tickets.take(&gone).await.unwrap(), None, "it goes with its session");
+    let over = SignedIn { until: Some(Timestamp::from_millis(1)), ..SignedIn::plainly(ann) };
+    let over = issued(&tickets, over).await;
+    assert_eq!(tickets.take(&over).await.unwrap(), None, "what it was issued to is over");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_tickets_until_they_are_used_or_expire() {
+    let world = World::new().await;
+    let tickets = world.vault().await.tickets();
+    let ann = SignedIn::plainly(user());
+    let first = issued(&tickets, ann).await;
+    for _ in 0..2 {
+        issued(&tickets, ann).await;
+    }
+    let more = tickets.issue(ann, 3).await.unwrap();
+    let IssuedTicket::TooMany { retry_after } = more else { panic!("{more:?}") };
+    assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_secs(30), "{retry_after:?}");
+    issued(&tickets, SignedIn::plainly(user())).await;
+    tickets.take(&first).await.unwrap().unwrap();
+    issued(&tickets, ann).await;
+    world.sql("UPDATE vault.ticket SET expires_at = now()").await;
+    issued(&tickets, ann).await;
     world.end().await;
 }
 
@@ -74,7 +122,7 @@ async fn nothing_that_is_kept_is_a_token_and_nothing_is_kept_of_who_is_destroyed
     let vault = world.vault().await;
     let ann = user();
     let session = vault.sessions().open(ann, DAY).await.unwrap();
-    let ticket = vault.tickets().issue(ann).await.unwrap();
+    let ticket = issued(&vault.tickets(), SignedIn::plainly(ann)).await;
     for (table, token) in [("session", &session.token), ("ticket", &ticket)] {
         let sql = format!("SELECT count(*) FROM vault.{table} AS row WHERE row::text LIKE '%' || $1 || '%'");
         let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
