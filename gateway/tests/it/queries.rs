@@ -11,6 +11,7 @@ async fn what_a_client_has_already_is_not_sent_again() {
     let world = World::start().await;
     let path = format!("/v1/conversations?{ANN}");
     let mut client = world.client("a@example.com").await;
+    client.is_alive().await;
     let first = get(world.address, &path).await;
     let tag = first.header("etag").expect("a tag").to_owned();
     assert_eq!(first.header("cache-control"), Some("private, no-cache"));
@@ -48,7 +49,7 @@ async fn a_search_finds_own_messages_and_says_where_they_match() {
     assert_eq!(found["items"].as_array().unwrap().len(), 1);
     let reply = get(world.address, &format!("/v1/search?q=frog&{ANN}")).await.json();
     assert_eq!(reply["items"][0]["role"], "assistant");
-    let _bob = world.client("b@example.com").await;
+    world.client("b@example.com").await.is_alive().await;
     let others = get(world.address, "/v1/search?q=frog&email=b@example.com").await.json();
     assert_eq!(others["items"].as_array().unwrap().len(), 0);
     for (query, wrong) in [

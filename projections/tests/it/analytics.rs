@@ -2,11 +2,10 @@
 
 use slipstream_commands::{Place, delete_conversation};
 use slipstream_domain::ConversationId;
-use slipstream_eventlog::{Lease, ProjectorId, activate};
+use slipstream_eventlog::{ProjectorId, activate, register};
 use slipstream_projections::Position;
 use slipstream_projections::QueryError;
 use slipstream_projections::analytics::{Snapshot, Value, View, views};
-use std::time::Duration;
 
 use crate::world::World;
 
@@ -172,7 +171,7 @@ async fn the_views_stand_on_the_version_that_is_read_from_its_cut_over_on() {
         )
         .await;
     let newer = ProjectorId::new("generations", 2);
-    Lease::acquire(world.pool(), &newer, "builder", Duration::from_secs(60)).await.unwrap().unwrap();
+    register(&mut world.pool().acquire().await.unwrap(), &newer).await.unwrap();
     let models = "SELECT string_agg(model, ',') FROM analytics.generations";
     let model = async || sqlx::query_scalar::<_, String>(models).fetch_one(world.pool()).await.unwrap();
     assert_eq!(model().await, "m", "it is being built");

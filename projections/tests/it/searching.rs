@@ -30,7 +30,8 @@ async fn what_either_side_said_is_found_with_where_it_matches_and_nobody_elses()
 
     let [question] = found(&world, ann, "frosch").await.try_into().unwrap();
     assert_eq!((question.message, question.role), (frogs.message_id, Role::User));
-    assert_eq!((text(&question).as_str(), matches(&question)), ("Wo quakt der Frosch?", vec!["Frosch"]));
+    assert_eq!(matches(&question), ["Frosch"]);
+    assert!(text(&question).contains("quakt der Frosch"), "{question:?}");
     let [answer] = found(&world, ann, "\"alten Teich\"").await.try_into().unwrap();
     assert_eq!((answer.message, answer.role), (frogs.reply_message_id, Role::Assistant));
     assert_eq!(found(&world, ann, "teich or gras").await.len(), 2);
@@ -73,9 +74,9 @@ async fn a_message_of_any_length_is_kept_and_found_by_its_beginning() {
     let (world, running) = World::new().await;
     let ann = world.user("ann").await;
     // Every word another one: the most that there can be to look up.
-    let words: Vec<_> = (0..150_000).map(|n| format!("w{n:x}")).collect();
+    let words: Vec<_> = (0..40_000).map(|n| format!("w{n:x}")).collect();
     let long = words.join(" ");
-    assert!(long.len() > INDEXED * 9);
+    assert!(long.len() > INDEXED * 2);
     let said = world.exchange(ann, world.new_chat(), &long, &["."]).await.posted;
     world.settled(said.conversation_id).await;
     assert_eq!(found(&world, ann, "w7").await.len(), 1);
