@@ -85,7 +85,9 @@ pub(super) async fn search(
     let words = words.ok_or_else(|| {
         Problem::bad_request(format!("q must be what is looked for, at most {LONGEST} characters"))
     })?;
-    let after: Option<FoundCursor> = cursor.map(|cursor| cursor.parse()).transpose().map_err(wrong_cursor)?;
+    let after = cursor.map(|cursor| cursor.parse()).transpose();
+    let after: Option<FoundCursor> =
+        after.map_err(|error: NotACursor| Problem::bad_request(error.to_string()))?;
     let models = &shared.models;
     let (found, next) = find(models, user, &words, after, limit(asked)?).await.map_err(Refusal::from)?;
     let ids: Vec<_> = found.iter().map(|found| found.conversation).collect();
@@ -104,9 +106,4 @@ pub(super) async fn search(
     });
     let items = items.collect();
     Ok(Json(PageJson { items, next_cursor: next.map(|next| next.to_string()) }))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn wrong_cursor(error: NotACursor) -> Problem {
-    Problem::bad_request(error.to_string())
 }
