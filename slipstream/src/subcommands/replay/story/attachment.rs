@@ -21,6 +21,9 @@ pub(super) fn told(event: &AttachmentEvent, id: Uuid, file: &str) -> Told {
         AttachmentEvent::AttachmentLinked(linked) => {
             Told::plain(format!("{file} is attached to message {} (attachment {id})", linked.message_id))
         }
+        AttachmentEvent::ProviderFileUploaded(uploaded) => {
+            Told::plain(format!("{file} is given to {} (attachment {id})", uploaded.provider))
+        }
         AttachmentEvent::AttachmentDeleted(_) => Told::plain(format!("{file} is deleted (attachment {id})")),
         AttachmentEvent::AttachmentPurged(_) => {
             Told::plain(format!("the bytes of {file} are removed (attachment {id})"))
