@@ -210,7 +210,7 @@ fn frames(ids: &Ids) -> Vec<Value> {
         json!({"type": "asset_paste", "conversationId": conversation, "filename": "a", "mime": "text/plain", "size": 1,
                "draftId": "d1", "batchId": "b2"}),
         json!({"type": "asset_upload_prepare", "conversationId": conversation, "filename": "a", "mime": "text/plain",
-               "size": 1, "draftId": "d9"}),
+               "size": 1, "draftId": attachment}),
         json!({"type": "asset_upload_request", "conversationId": conversation, "filename": "a.txt",
                "contentType": "text/plain", "base64": "aGk="}),
     ]

@@ -54,7 +54,7 @@ pub(crate) enum Key {
 impl Key {
     /// The one of the tests: ring makes none.
     pub(crate) fn rsa() -> Self {
-        Self::Rsa(RsaKeyPair::from_pkcs8(include_bytes!("rsa.pk8")).unwrap())
+        Self::Rsa(RsaKeyPair::from_der(include_bytes!("rsa.der")).unwrap())
     }
 
     pub(crate) fn ec() -> Self {
