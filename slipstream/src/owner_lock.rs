@@ -82,7 +82,7 @@ impl OwnerLock {
                         .context("the database was lost to another process while it was away");
                 }
                 Ok(Err(Unowned::Unavailable(error))) => {
-                    tracing::warn!(%error, "the database cannot be owned again")
+                    tracing::warn!(%error, "the database cannot be owned again");
                 }
                 Err(_) => tracing::warn!("the database cannot be owned again: PostgreSQL does not answer"),
             }

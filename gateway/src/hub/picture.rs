@@ -19,7 +19,7 @@ use super::news::Signal;
 use crate::protocol::{
     ErrorCode, PictureError, PictureFrame, PictureMade, PictureProgress, PictureRequest, ServerFrame, Where,
 };
-use crate::refusal::{Refusal, SOON};
+use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::socket::{Socket, Speaks, UnderWay};
 

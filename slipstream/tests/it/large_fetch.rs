@@ -51,14 +51,14 @@ async fn film(mut socket: TcpStream) {
 }
 
 /// Resident memory in bytes.
-fn memory(pid: u32) -> u64 {
+fn memory(pid: i32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 /// Fetches a film; answers the most memory that was seen meanwhile.
-async fn fetch(client: &mut Client, pid: u32, films: SocketAddr, size: u64) -> u64 {
+async fn fetch(client: &mut Client, pid: i32, films: SocketAddr, size: u64) -> u64 {
     let url = format!("http://{films}/{size}.mp4");
     client.send(json!({"type": "asset_fetch_request", "conversationId": "new-chat", "sourceUrl": url})).await;
     let mut most = 0;

@@ -115,9 +115,9 @@ impl Dev {
         Self { address, child, _stdout: stdout }
     }
 
-    /// Its process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().unwrap()
+    /// The process' number.
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().unwrap().try_into().unwrap()
     }
 
     /// `kill -9`: nothing of it lives on but what it left on disk, and PostgreSQL.
@@ -158,11 +158,6 @@ impl Dev {
         let (status, body) = exchange(self.address, method, path, headers, body).await;
         let body = String::from_utf8(body).unwrap();
         (status, serde_json::from_str(&body).unwrap_or(serde_json::Value::String(body)))
-    }
-
-    /// The process' number.
-    pub(crate) fn pid(&self) -> i32 {
-        self.child.id().unwrap().try_into().unwrap()
     }
 }
 

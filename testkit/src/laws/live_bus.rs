@@ -127,15 +127,15 @@ async fn a_wait_that_is_given_up_loses_no_message<B: LiveBus>(ends: &Ends<'_, B>
 
 async fn an_owner_answers_while_it_listens<B: LiveBus>(ends: &Ends<'_, B>) {
     let generation = GenerationId::from_uuid(Uuid::new_v4());
-    assert!(!ends.publisher.owner_answers(generation).await.unwrap());
+    assert!(!ends.publisher.owner_answers(generation).await.expect("the bus is there"));
     let mut owner = listen(ends, Subject::Owner(generation)).await;
-    assert!(ends.publisher.owner_answers(generation).await.unwrap());
+    assert!(ends.publisher.owner_answers(generation).await.expect("the bus is there"));
     let cancel = Arc::new(LiveMessage::Cancel { generation });
     ends.publisher.publish(Subject::Owner(generation), Arc::clone(&cancel)).await;
     assert_eq!(next(&mut owner).await, BusEvent::Message(cancel), "the question itself is no message");
     drop(owner);
     tokio::time::sleep(A_WHILE).await;
-    assert!(!ends.publisher.owner_answers(generation).await.unwrap());
+    assert!(!ends.publisher.owner_answers(generation).await.expect("the bus is there"));
 }
 
 async fn what_ends_for_one_listener_goes_on_for_the_others<B: LiveBus>(ends: &Ends<'_, B>) {
