@@ -1,7 +1,7 @@
 //! What is known of a person, and where they are.
 
 use slipstream_domain::event::{SettingsChanged, UserProfile, UserRole};
-use slipstream_domain::{RequestMetadata, Sealed, User, UserId};
+use slipstream_domain::{RequestMetadata, User, UserId};
 use slipstream_eventlog::Append;
 
 use crate::retrying::retrying;
@@ -30,7 +30,7 @@ pub async fn find_person(app: &Commands, user: UserId) -> Result<Person, Command
     let User::Active { role, profile, location, settings, .. } = state else {
         return Err(CommandError::NotFound("user"));
     };
-    let (profile, location) = (profile.into_open(), location.and_then(Sealed::into_open));
+    let (profile, location) = (profile.into_open(), location.and_then(|location| location.into_open()));
     Ok(Person { role, profile, location, settings })
 }
 

@@ -26,7 +26,7 @@ pub enum User {
         /// Who they said they are.
         profile: Sealed<UserProfile>,
         /// Where they were last; `None` when that was never told.
-        location: Option<Sealed<RequestMetadata>>,
+        location: Option<Box<Sealed<RequestMetadata>>>,
         /// The settings that hold.
         settings: SettingsChanged,
         /// When messages on the operator's keys were used, the oldest first: those of the last [`User::FREE_WINDOW`].
@@ -162,7 +162,7 @@ impl User {
         match self {
             Self::Unknown => Err(UserRejection::Unknown),
             Self::Active { location, .. } => {
-                let known = location.as_ref().and_then(Sealed::open) == Some(&to);
+                let known = location.as_ref().and_then(|location| location.open()) == Some(&to);
                 let located = ProfileLocated { location: Sealed::Open(to) };
                 Ok((!known).then_some(UserEvent::ProfileLocated(located)))
             }
@@ -236,7 +236,7 @@ impl User {
             }
             UserEvent::ProfileLocated(located) => {
                 if let Self::Active { location, .. } = self {
-                    *location = Some(located.location.clone());
+                    *location = Some(Box::new(located.location.clone()));
                 }
             }
             UserEvent::RoleChanged(changed) => {

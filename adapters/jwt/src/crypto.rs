@@ -27,6 +27,7 @@ struct RingVerifier {
     key: DecodingKey,
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "the enum is of another crate, and grows")]
 fn verifier(algorithm: Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
     let family = match algorithm {
         Algorithm::HS256 => AlgorithmFamily::Hmac,

@@ -174,6 +174,7 @@ struct KeySet {
 impl PublishedKey {
     /// `None` for what is no key to sign with by an algorithm that is taken; a symmetric key is published by mistake, and
     /// known to everybody.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the enum is of another crate, and grows")]
     fn read(value: serde_json::Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(value).ok()?;
         let (algorithm, name) = match &jwk.algorithm {

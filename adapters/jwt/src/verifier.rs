@@ -60,7 +60,7 @@ pub struct JwtVerifier {
     clock: Arc<dyn Clock>,
 }
 
-/// What is read of a token (RFC 7519, 4.1; OpenID Connect Core, 5.1).
+/// What is read of a token (RFC 7519, 4.1; `OpenID` Connect Core, 5.1).
 #[derive(Deserialize)]
 struct Claims {
     exp: f64,
@@ -191,6 +191,7 @@ fn timestamp(seconds: f64) -> Timestamp {
 }
 
 /// Never quotes: the token is in no error.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the enum is of another crate, and grows")]
 fn refusal(error: &jsonwebtoken::errors::Error) -> TokenError {
     TokenError::Refused(match error.kind() {
         ErrorKind::InvalidIssuer => FOREIGN_ISSUER,

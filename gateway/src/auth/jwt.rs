@@ -33,9 +33,12 @@ impl Jwt {
             }
             TokenSubject::User(user) => role_of(&self.app, user).await.map(|_| user),
         };
-        user.map_err(|error| match error {
-            CommandError::NotFound(_) | CommandError::Erased => AuthenticationError::Unauthenticated(NOBODY),
-            error => AuthenticationError::Unavailable(Box::new(error)),
+        user.map_err(|error| {
+            if matches!(error, CommandError::NotFound(_) | CommandError::Erased) {
+                AuthenticationError::Unauthenticated(NOBODY)
+            } else {
+                AuthenticationError::Unavailable(Box::new(error))
+            }
         })
     }
 }

@@ -9,7 +9,7 @@ fn every_test_that_the_threat_model_names_is_there() {
     let (mut file, mut source, mut tests) = ("", String::new(), 0);
     // Every second piece stands between backticks.
     for named in text.split('`').skip(1).step_by(2) {
-        if named.ends_with(".rs") {
+        if Path::new(named).extension().is_some_and(|extension| extension == "rs") {
             (file, source) = (named, std::fs::read_to_string(root.join(named)).unwrap_or_default());
             assert!(!source.is_empty(), "{file} is not there");
         } else if named.matches('_').count() > 2

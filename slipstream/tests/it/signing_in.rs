@@ -237,7 +237,7 @@ async fn is_alive(socket: &mut Socket) {
 }
 
 /// A token of HS256 with this secret, that is good for an hour.
-fn token(secret: &str, claims: Value) -> String {
+fn token(secret: &str, claims: &Value) -> String {
     use base64::Engine;
     use hmac::{Hmac, KeyInit, Mac};
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
@@ -264,23 +264,23 @@ async fn a_token_of_another_service_signs_in_whom_it_names() {
     let me = async |bearer: &str| {
         service.request("GET", "/v1/me", &[("authorization", bearer)], &Value::Null).await
     };
-    let ann = token(secret, json!({"email": "ann@example.com", "name": "Ann"}));
+    let ann = token(secret, &json!({"email": "ann@example.com", "name": "Ann"}));
     let (status, said) = me(&ann).await;
     assert_eq!((status, &said["email"], &said["name"]), (200, &json!("ann@example.com"), &json!("Ann")));
     let by_session = sign_in(&service, "ann@example.com").await;
     assert_eq!(me(&by_session).await.1["userId"], said["userId"], "the same person");
-    let by_id = token(secret, json!({"sub": said["userId"]}));
+    let by_id = token(secret, &json!({"sub": said["userId"]}));
     assert_eq!(me(&by_id).await.1["userId"], said["userId"]);
     assert!(opens(&service, "", &[("authorization", &ann)]).await);
-    let nobody = token(secret, json!({"sub": "0199e0c8-0000-7000-8000-000000000000"}));
+    let nobody = token(secret, &json!({"sub": "0199e0c8-0000-7000-8000-000000000000"}));
     for bad in
-        [nobody, token("another secret that is just as long as it", json!({"email": "ann@example.com"}))]
+        [nobody, token("another secret that is just as long as it", &json!({"email": "ann@example.com"}))]
     {
         let (status, refused) = me(&bad).await;
         assert_eq!((status, &refused["code"]), (401, &json!("unauthorized")), "{refused}");
         assert!(!opens(&service, "", &[("authorization", &bad)]).await);
     }
-    let expired = me(&token(secret, json!({"email": "ann@example.com", "exp": 1}))).await.1;
+    let expired = me(&token(secret, &json!({"email": "ann@example.com", "exp": 1}))).await.1;
     assert_eq!(expired["detail"], "the token has expired");
     assert!(service.interrupt().await.success());
 }

@@ -52,7 +52,7 @@ async fn a_key_that_was_taken_back_is_good_for_an_hour_at_the_most() {
     let token = old.token(Some("old"), &claims_with(json!({"exp": 1e12})));
     assert!(door.takes(&token).await);
     publisher.publishes(&[new.jwk("new")]);
-    door.clock.pass(HOUR - Duration::from_secs(1));
+    door.clock.pass(Duration::from_secs(3599));
     assert!(door.takes(&token).await);
     door.clock.pass(Duration::from_secs(1));
     assert_eq!(door.refuses(&token).await, UNKNOWN);
