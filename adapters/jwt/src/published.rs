@@ -120,6 +120,9 @@ impl PublishedKeys {
         if known.asked.is_some_and(|asked| now.since(asked) < PAUSE) {
             return known;
         }
+        // Before: whoever gives up waiting has asked all the same.
+        let asked = Known { keys: known.keys.clone(), since: known.since, asked: Some(now) };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(asked);
         let known = match self.fetch().await {
             Ok(keys) => Known { keys, since: Some(now), asked: Some(now) },
             Err(error) => {

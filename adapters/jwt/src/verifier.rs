@@ -171,8 +171,8 @@ fn subject(claims: Claims) -> Result<TokenSubject, TokenError> {
         let user = claims.sub.and_then(|sub| sub.parse().ok());
         return user.map(TokenSubject::User).ok_or(TokenError::Refused(NOBODY));
     };
-    // Some issuers write it as text.
-    if claims.email_verified.is_some_and(|verified| verified != true && verified != "true") {
+    // Some issuers write it as text. One that says nothing may let its users write what they like.
+    if claims.email_verified.is_none_or(|verified| verified != true && verified != "true") {
         return Err(TokenError::Refused(UNVERIFIED));
     }
     let address = EmailAddress::parse(&email).map_err(|_| TokenError::Refused(NOBODY))?;

@@ -329,6 +329,39 @@ export interface AiChatChunk {
   userId: UserId;
 }
 
+/** A picture inside a reply. */
+export interface AiChatInlineData {
+  type: "ai_chat_inline_data";
+  /** The file it is kept as. */
+  attachmentId: AttachmentId;
+  conversationId?: string;
+  /** How many numbers it covers. */
+  count?: number;
+  /** All of it, as `data:<mime>;base64,…`; compat only. */
+  data?: string;
+  /** Always false. */
+  done: boolean;
+  /** Its owner's epoch. */
+  epoch?: Epoch;
+  /** Of which attempt. */
+  generationId?: GenerationId;
+  /** The reply's message. */
+  messageId?: MessageId;
+  model?: string;
+  /** Bytes (UTF-8) of its part before it. */
+  offset?: number;
+  /** The part that the offset counts in. */
+  part?: Part;
+  provider?: string;
+  /** The last number it covers. */
+  seq?: Seq;
+  temperature?: number;
+  topP?: number;
+  /** Where it is shown for a while: on v1, and when it is too large for `data`. */
+  url?: string;
+  userId: UserId;
+}
+
 /** The end of a reply that has a text. */
 export interface AiChatResponse {
   type: "ai_chat_response";
@@ -484,6 +517,54 @@ export interface AssetReady {
 /** A file that is stored and has been checked. */
 export interface AssetUploadResponse {
   type: "asset_upload_response";
+  attachmentId?: string;
+  batchId?: string;
+  bucket: string;
+  conversationId?: string;
+  downloadUrl: string;
+  downloadUrlExpiresAt: number;
+  draftId?: string;
+  etag: string;
+  key: string;
+  metadata: AssetMetadata;
+  mime: string;
+  origin: Origin;
+  /** `s3://bucket/key#version`; `#nov` where there are no versions. */
+  s3ObjectId: string;
+  size: number;
+  status: AttachmentStatus;
+  success: boolean;
+  userId: UserId;
+  versionId?: string;
+}
+
+/** A file that is stored and has been checked. */
+export interface AssetUploaded {
+  type: "asset_uploaded";
+  attachmentId?: string;
+  batchId?: string;
+  bucket: string;
+  conversationId?: string;
+  downloadUrl: string;
+  downloadUrlExpiresAt: number;
+  draftId?: string;
+  etag: string;
+  key: string;
+  metadata: AssetMetadata;
+  mime: string;
+  origin: Origin;
+  /** `s3://bucket/key#version`; `#nov` where there are no versions. */
+  s3ObjectId: string;
+  size: number;
+  status: AttachmentStatus;
+  success: boolean;
+  userId: UserId;
+  versionId?: string;
+}
+
+/** A file that is stored and has been checked. */
+export interface AssetFetchResponse {
+  type: "asset_fetch_response";
   attachmentId?: string;
   batchId?: string;
   bucket: string;
@@ -870,9 +951,23 @@ export interface ConversationDeleted {
   version?: number;
 }
 
+export interface UserSettingsUpdated {
+  type: "user:settings_updated";
+  settings: SettingsChanged;
+  userId: UserId;
+}
+
+export interface UserApiKeyUpdated {
+  type: "user:api_key_updated";
+  isSet: boolean;
+  provider: ProviderId;
+  userId: UserId;
+}
+
 /** Any frame of the server. */
 export type ServerFrame =
   | AiChatChunk
+  | AiChatInlineData
   | AiChatResponse
   | AiChatError
   | Pong
@@ -881,6 +976,8 @@ export type ServerFrame =
   | AssetUploadInstructions
   | AssetReady
   | AssetUploadResponse
+  | AssetUploaded
+  | AssetFetchResponse
   | AssetUploadProgress
   | AssetUploadAborted
   | AssetBatchUpload
@@ -906,7 +1003,9 @@ export type ServerFrame =
   | ConversationCreated
   | ConversationTitleUpdated
   | ConversationSettingsUpdated
-  | ConversationDeleted;
+  | ConversationDeleted
+  | UserSettingsUpdated
+  | UserApiKeyUpdated;
 
 /** A model that answered for another. */
 export interface AnsweredBy {
@@ -1052,6 +1151,13 @@ export type ResumeMode = "replay" | "pending" | "final" | "gone" | "reset";
 /** The number of a delta within its generation, gapless from 1. 0 stands for "before the first". */
 export type Seq = number;
 
+/** The settings that hold from now on; absent means unset. */
+export interface SettingsChanged {
+  defaultModel?: ModelId;
+  defaultProvider?: ProviderId;
+  theme?: Theme;
+}
+
 /** What a client has of a reply: everything up to `seq`, as `epoch` has it. */
 export interface Standing {
   epoch: Epoch;
@@ -1064,6 +1170,9 @@ export type Temperature = number;
 
 /** How a generation ended. */
 export type TerminalStatus = "completed" | "cancelled" | "interrupted" | "failed";
+
+/** How the web client looks. */
+export type Theme = "light" | "dark" | "system";
 
 /** Where a title came from. A later one replaces an earlier one, but nothing replaces the user's own. */
 export type TitleSource = "provisional" | "generated" | "user";

@@ -1,4 +1,4 @@
-//! `?email=`, the handshake of the existing web client. An address is no secret: it counts only from a page on the
+//! `?email=`, the handshake of the existing web client, for its WebSocket alone. An address is no secret: it counts only from a page on the
 //! allow-list, and only while its user is signed in. Off unless it is asked for.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use slipstream_commands::{Commands, find_user};
 
 use super::development_email::email;
 use super::methods::Method;
-use super::{AuthenticationError, Caller, Handshake};
+use super::{AuthenticationError, Caller, Handshake, Purpose};
 
 /// Takes the address in `?email=` at its word from allowed pages, when its user has an open session.
 pub struct SessionEmail {
@@ -32,7 +32,9 @@ const NOT_SIGNED_IN: &str = "?email= counts from an allowed page only, while its
 #[async_trait]
 impl Method for SessionEmail {
     async fn caller(&self, handshake: &Handshake) -> Result<Option<Caller>, AuthenticationError> {
-        let Some(email) = email(&handshake.uri) else { return Ok(None) };
+        let (Some(email), Purpose::Socket) = (email(&handshake.uri), handshake.purpose) else {
+            return Ok(None);
+        };
         let no = AuthenticationError::Unauthenticated(NOT_SIGNED_IN);
         let mut origins = handshake.headers.get_all(header::ORIGIN).iter();
         let (Some(origin), None) = (origins.next(), origins.next()) else { return Err(no) };

@@ -19,18 +19,22 @@ enum Shows {
     Own,
     /// What `{id}` names: one of these.
     Conversation,
+    /// The same for those who may see anybody's; refused to others before it is looked for.
+    Auditors,
     Generation,
     Session,
     /// A file, by a signed URL.
     Blob,
 }
 
-const ROUTES: [(&str, Shows); 26] = [
+const ROUTES: [(&str, Shows); 30] = [
     ("GET /health", Shows::Public),
     ("GET /livez", Shows::Public),
     ("GET /readyz", Shows::Public),
     ("GET /metrics", Shows::Public),
     ("GET /console", Shows::Public),
+    ("GET /docs", Shows::Public),
+    ("GET /openapi.json", Shows::Public),
     ("GET /v1/models", Shows::Public),
     ("GET /v1/attachments", Shows::Own),
     ("GET /v1/conversations", Shows::Own),
@@ -42,6 +46,8 @@ const ROUTES: [(&str, Shows); 26] = [
     ("GET /v1/me", Shows::Own),
     ("PATCH /v1/me", Shows::Own),
     ("GET /v1/usage", Shows::Own),
+    ("GET /v1/search", Shows::Own),
+    ("GET /v1/audit/conversations/{id}/events", Shows::Auditors),
     ("ANY /blobs/{*path}", Shows::Blob),
     // Without accounts here; `slipstream/tests/it/signing_in.rs` has them.
     ("GET /v1/sessions", Shows::Own),
@@ -112,16 +118,18 @@ async fn of_ann(world: &World) -> (Ids, Client) {
 
 #[test]
 fn every_route_has_its_row() {
-    let source = include_str!("../../src/http.rs");
+    let openapi: Value = serde_json::from_str(&slipstream_gateway::openapi()).unwrap();
     let mut routes = BTreeSet::new();
+    for (path, methods) in openapi["paths"].as_object().unwrap() {
+        let methods = methods.as_object().unwrap().keys();
+        routes.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
+    }
+    // And those that it does not describe.
+    let source = include_str!("../../src/http.rs");
     for route in source.split(".route(").skip(1) {
         let path = route.split('"').nth(1).unwrap();
-        let rest = route.split("\n        .").next().unwrap();
-        for method in ["get", "post", "put", "patch", "delete", "any"] {
-            if rest.contains(&format!(" {method}(")) || rest.contains(&format!(".{method}(")) {
-                routes.insert(format!("{} {path}", method.to_uppercase()));
-            }
-        }
+        let method = route.split(", ").nth(1).unwrap().split('(').next().unwrap();
+        routes.insert(format!("{} {path}", method.to_uppercase()));
     }
     let rows: BTreeSet<_> = ROUTES.iter().map(|(route, _)| (*route).to_owned()).collect();
     assert_eq!(routes, rows, "each route needs a row that says whose things it shows");
@@ -137,7 +145,7 @@ async fn every_route_answers_for_a_foreign_id_as_for_an_unknown_one() {
         let body = if method == "PATCH" { r#"{"title":"mine","settings":{}}"# } else { "" };
         let ask = async |ids: &Ids| {
             let id = match shows {
-                Shows::Conversation => &ids.conversation,
+                Shows::Conversation | Shows::Auditors => &ids.conversation,
                 Shows::Generation => &ids.generation,
                 Shows::Session | Shows::Public | Shows::Own => "0199e0c8-0000-7000-8000-000000000000",
                 Shows::Blob => "",
@@ -163,6 +171,9 @@ async fn every_route_answers_for_a_foreign_id_as_for_an_unknown_one() {
             }
             Shows::Conversation | Shows::Generation | Shows::Session => {
                 assert_eq!((of_foreign.0, &of_foreign), (404, &of_unknown), "{route}");
+            }
+            Shows::Auditors => {
+                assert_eq!((of_foreign.0, &of_foreign), (403, &of_unknown), "{route}");
             }
             Shows::Blob => {
                 assert!(of_foreign.0 >= 400, "{route}: {of_foreign:?}");

@@ -107,6 +107,9 @@ async fn the_old_clients_address_counts_from_an_allowed_page_while_its_user_is_s
     let bearer = sign_in(&service, "ann@example.com").await;
     assert!(opens(&service, ann, &from_there).await);
     assert!(!opens(&service, ann, &[]).await, "from no page");
+    let (status, _) =
+        service.request("GET", "/v1/conversations?email=ann@example.com", &from_there, &Value::Null).await;
+    assert_eq!(status, 401, "a handshake, and nothing else");
     assert!(!opens(&service, "?email=bob@example.com", &from_there).await);
     service.request("DELETE", "/v1/sessions", &[("authorization", &bearer)], &Value::Null).await;
     assert!(!opens(&service, ann, &from_there).await, "she has signed out");
@@ -264,7 +267,7 @@ async fn a_token_of_another_service_signs_in_whom_it_names() {
     let me = async |bearer: &str| {
         service.request("GET", "/v1/me", &[("authorization", bearer)], &Value::Null).await
     };
-    let ann = token(secret, &json!({"email": "ann@example.com", "name": "Ann"}));
+    let ann = token(secret, &json!({"email": "ann@example.com", "email_verified": true, "name": "Ann"}));
     let (status, said) = me(&ann).await;
     assert_eq!((status, &said["email"], &said["name"]), (200, &json!("ann@example.com"), &json!("Ann")));
     let by_session = sign_in(&service, "ann@example.com").await;
@@ -273,9 +276,13 @@ async fn a_token_of_another_service_signs_in_whom_it_names() {
     assert_eq!(me(&by_id).await.1["userId"], said["userId"]);
     assert!(opens(&service, "", &[("authorization", &ann)]).await);
     let nobody = token(secret, &json!({"sub": "0199e0c8-0000-7000-8000-000000000000"}));
-    for bad in
-        [nobody, token("another secret that is just as long as it", &json!({"email": "ann@example.com"}))]
-    {
+    for bad in [
+        nobody,
+        token(
+            "another secret that is just as long as it",
+            &json!({"email": "ann@example.com", "email_verified": true}),
+        ),
+    ] {
         let (status, refused) = me(&bad).await;
         assert_eq!((status, &refused["code"]), (401, &json!("unauthorized")), "{refused}");
         assert!(!opens(&service, "", &[("authorization", &bad)]).await);

@@ -121,7 +121,8 @@ impl Key {
 
 /// Claims that are good now, of who has this address.
 pub(crate) fn claims() -> Value {
-    json!({"iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 600, "email": "ann@example.com", "name": "Ann"})
+    json!({"iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 600, "email": "ann@example.com", "email_verified": true,
+        "name": "Ann"})
 }
 
 /// The same, but for these.

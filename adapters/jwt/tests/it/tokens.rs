@@ -51,6 +51,7 @@ async fn an_address_that_its_issuer_has_not_verified_does_not_count() {
         (json!(false), false),
         (json!("false"), false),
         (json!(1), false),
+        (json!(null), false),
     ] {
         let claims = claims_with(json!({"email_verified": verified}));
         assert_eq!(door().takes(&with_secret(SECRET.as_bytes(), &claims)).await, taken, "{verified}");
