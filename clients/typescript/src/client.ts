@@ -52,6 +52,8 @@ interface Waiting {
   frame: ClientFrame & { clientMessageId: string };
   taken: (ack: Ack) => void;
   refused: (error: Error) => void;
+  /** It was sent before, on a connection that broke. */
+  again: boolean;
 }
 
 const LONGEST_PAUSE_MS = 10_000;
@@ -87,7 +89,7 @@ export class Slipstream {
     const frame = { ...question, conversationId, type: "ai_chat_request" as const, clientMessageId };
     return new Promise((resolve, refused) => {
       const taken = (ack: Ack) => resolve({ ack, finished: this.finished(ack) });
-      this.#waiting.push({ frame, taken, refused });
+      this.#waiting.push({ frame, taken, refused, again: false });
       if (this.#open) this.#send(frame);
     });
   }
@@ -205,7 +207,10 @@ export class Slipstream {
     this.#open = true;
     this.#failures = 0;
     for (const conversation of this.conversations.values()) this.#send(conversation.subscribe());
-    for (const { frame } of this.#waiting) this.#send(frame);
+    for (const waiting of this.#waiting) {
+      this.#send(waiting.frame);
+      waiting.again = true;
+    }
     this.#heard = true;
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
   }
@@ -225,8 +230,10 @@ export class Slipstream {
   #acknowledged(ack: Ack): void {
     const at = this.#waiting.findIndex(({ frame }) => frame.clientMessageId === ack.clientMessageId);
     const [waiting] = at < 0 ? [] : this.#waiting.splice(at, 1);
-    this.#conversation(ack.conversationId);
+    const conversation = this.#conversation(ack.conversationId);
     waiting?.taken(ack);
+    // What was asked before a break may be answered already; nobody sends that unasked.
+    if (waiting?.again) this.#send(conversation.subscribe());
   }
 
   #ofConversation(id: string, frame: ServerFrame): void {

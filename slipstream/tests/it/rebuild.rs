@@ -89,7 +89,7 @@ async fn one_read_model_is_rebuilt_by_its_name_and_a_wrong_name_is_answered_with
     for (arguments, right) in [
         (&["projections", "rebuild", "transcirpt"][..], "did you mean transcript?"),
         (&["projections", "drop-old", "usage_dayly"], "did you mean usage_daily?"),
-        (&["projections", "rebuild"], "<NAME|--all>"),
+        (&["projections", "rebuild"], "<NAME>"),
         (&["projections", "rebuild", "transcript", "--all"], "cannot be used with"),
     ] {
         let (code, said) = run(on(&database, arguments)).await;

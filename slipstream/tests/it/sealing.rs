@@ -56,7 +56,7 @@ async fn what_was_said_is_read_with_the_master_key_and_not_without() {
     let replay = ["replay", conversation.as_str()];
     let told = on(&database, &replay, &master).output().await.unwrap();
     assert!(String::from_utf8_lossy(&told.stdout).contains(PLANTED), "{}", said(&told));
-    let blind = on(&database, &replay, "").output().await.unwrap();
+    let blind = on(&database, &replay, &"b2".repeat(32)).output().await.unwrap();
     assert_eq!(blind.status.code(), Some(1));
     assert!(said(&blind).contains("lacks master key"), "{}", said(&blind));
     let refused = dev(&database, &"b2".repeat(32)).output().await.unwrap();
