@@ -83,10 +83,10 @@ impl Command {
     /// Whatever the subcommand fails with.
     pub(crate) async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Dev(options) => dev::run(config, options).await,
+            Self::Dev(options) => Box::pin(dev::run(config, options)).await,
             Self::Serve(options) => Box::pin(serve::run(config, options)).await,
             Self::Migrate(database) => migrate::run(&config, &database).await,
-            Self::Replay(options) => replay::run(&config, &options).await,
+            Self::Replay(options) => Box::pin(replay::run(&config, &options)).await,
             Self::Log(LogCommand::Verify(options)) => log_verify::run(&config, &options).await,
             Self::Log(LogCommand::Tail(options)) => log_tail::run(&config, &options).await,
             Self::Log(LogCommand::Sign(options)) => log_sign::run(&config, &options).await,

@@ -15,7 +15,7 @@ use slipstream_local::{EnvironmentKeys, SystemClock, UuidV7Ids};
 use slipstream_projections::{ReadModels, Runner, StreamState, watch_lag};
 use slipstream_providers::{Catalogue, Providers};
 use slipstream_vault::{OwnKeysFirst, Vault};
-use slipstream_web::{HttpWeb, SystemResolver, WebSettings};
+use slipstream_web::{HttpWeb, Reach, SystemResolver, WebSettings};
 use slipstream_workers::{Patience, Reaper, WorkerDeps, Workers};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -176,14 +176,8 @@ pub(crate) async fn start(
     }
     // A projector has no use for files, and may have no place for them; the others of a process share one store.
     if roles.contains(&Role::Worker) || roles.contains(&Role::Gateway) {
-        let Store { blobs, urls, settings } =
-            files::open(&parts.files, data_dir, address, clock, &life.log.tasks)?;
-        let web = HttpWeb::new(parts.files.reach.clone(), Arc::new(SystemResolver), WebSettings::default());
-        let web = web.context("files cannot be fetched from the web")?;
-        let documents = DocumentProcess::new().context("documents cannot be read")?;
-        let files = Attachments::new(shared.app.clone(), blobs, settings)
-            .with_web(Arc::new(web))
-            .with_documents(Arc::new(documents));
+        let store = files::open(&parts.files, data_dir, address, clock, &life.log.tasks)?;
+        let (files, urls) = attachments(&shared, store, parts.files.reach.clone())?;
         if roles.contains(&Role::Worker) {
             worker(&shared, Arc::clone(&providers), files.clone(), parts.worker, alone, life).await?;
             upkeep(&shared, files.clone(), parts.files.patience, parts.signing, life);
@@ -200,6 +194,21 @@ pub(crate) async fn start(
     let serving = async move { serve_probes(probes, &parts.gateway, listener, tasks, drain).await };
     life.front.tasks.spawn(serving);
     Ok(())
+}
+
+/// The files of conversations, and what serves their bytes when that is this process.
+fn attachments(
+    shared: &Shared,
+    store: Store,
+    reach: Reach,
+) -> anyhow::Result<(Attachments, Option<Arc<dyn BlobUrls>>)> {
+    let web = HttpWeb::new(reach, Arc::new(SystemResolver), WebSettings::default());
+    let web = web.context("files cannot be fetched from the web")?;
+    let documents = DocumentProcess::new().context("documents cannot be read")?;
+    let files = Attachments::new(shared.app.clone(), store.blobs, store.settings)
+        .with_web(Arc::new(web))
+        .with_documents(Arc::new(documents));
+    Ok((files, store.urls))
 }
 
 fn projector(shared: &Shared, life: &Lifecycle) {

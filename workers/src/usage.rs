@@ -57,7 +57,9 @@ mod tests {
         let cost = |micro_usd| Some(Cost { micro_usd, catalogue_version: "1".into() });
         let bill = |costs: &[Option<Cost>]| {
             let mut bill = Bill::default();
-            costs.iter().for_each(|cost| bill.add(estimated(10, &[]), cost.clone()));
+            for cost in costs {
+                bill.add(estimated(10, &[]), cost.clone());
+            }
             (bill.usage.map(|usage| usage.total), bill.cost.map(|cost| cost.micro_usd))
         };
         assert_eq!(bill(&[cost(3)]), (Some(10), Some(3)));

@@ -47,9 +47,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// Global unicast (2000::/3, RFC 4291), without what the IANA IPv6 Special-Purpose Address Registry takes out of it: 2001::/23
+/// Global unicast (`2000::/3`, RFC 4291), without what the IANA IPv6 Special-Purpose Address Registry takes out of it: `2001::/23`
 /// with its tunnels, documentation, 6to4, which leads to IPv4 addresses, and AS112. All that wraps an IPv4 address otherwise
-/// (`::ffff:0:0/96`, `64:ff9b::/96`) and everything local is outside of 2000::/3.
+/// (`::ffff:0:0/96`, `64:ff9b::/96`) and everything local is outside of `2000::/3`.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, c, ..] = address.segments();
     (0x2000..=0x3fff).contains(&a)

@@ -33,13 +33,13 @@ fn broken() -> ByteStream {
     pieces(&[b"half"]).chain(stream::iter([Err(io::Error::from(io::ErrorKind::ConnectionReset))])).boxed()
 }
 
-fn remote(mime: &str, size: Option<u64>, bytes: ByteStream) -> Result<RemoteFile, FetchError> {
+fn remote(mime: &str, size: Option<u64>, bytes: ByteStream) -> RemoteFile {
     let mime = MediaType::parse(mime).ok();
-    Ok(RemoteFile { mime, filename: Some("../a\0b/c d.txt".to_owned()), size, bytes })
+    RemoteFile { mime, filename: Some("../a\0b/c d.txt".to_owned()), size, bytes }
 }
 
 fn web(url: &str) -> Result<RemoteFile, FetchError> {
-    match url.rsplit('/').next().unwrap_or_default() {
+    Ok(match url.rsplit('/').next().unwrap_or_default() {
         "text" => remote("text/plain", Some(9), pieces(&[b"some", b" text"])),
         "unsaid" => remote("text/plain", None, pieces(&[b"some", b" text"])),
         "untyped" => remote("", Some(9), pieces(&[b"some", b" text"])),
@@ -55,8 +55,8 @@ fn web(url: &str) -> Result<RemoteFile, FetchError> {
         "unknown" => remote("", Some(2), pieces(&[b"\xff\0"])),
         "broken" => remote("text/plain", Some(9), broken()),
         "slow" => remote("text/plain", Some(9), pieces(&[b"some"]).chain(stream::pending()).boxed()),
-        _ => Err(FetchError::NotPublic),
-    }
+        _ => return Err(FetchError::NotPublic),
+    })
 }
 
 async fn files() -> Files {

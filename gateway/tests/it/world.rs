@@ -75,6 +75,20 @@ impl Default for Twist {
     }
 }
 
+fn commands(log: &EventLog, bus: &Arc<dyn LiveBus>, free_messages: Option<NonZeroU32>) -> Commands {
+    let openai = ProviderId::parse("openai").unwrap();
+    let keys = free_messages.map(|_| (openai, "sk-1".into()));
+    Commands::new(
+        log.clone(),
+        Arc::new(SystemClock::new()),
+        Arc::new(UuidV7Ids::new()),
+        Arc::new(EnvironmentKeys::new(keys.into_iter().collect(), BTreeSet::new())),
+        bus.clone(),
+        EmailPepper::new("pepper".into()),
+    )
+    .with_free_messages_per_day(free_messages)
+}
+
 impl World {
     pub(crate) async fn start() -> Self {
         Self::with(Twist::default()).await
@@ -88,17 +102,7 @@ impl World {
         let log = EventLog::start(db.pool().clone(), options, &tasks, log_drain.clone());
         let bus: Arc<dyn LiveBus> = Arc::new(InProcessBus::new());
         let state: Arc<dyn StreamState> = Arc::new(InProcessStreamState::new());
-        let openai = ProviderId::parse("openai").unwrap();
-        let keys = twist.free_messages.map(|_| (openai, "sk-1".into()));
-        let app = Commands::new(
-            log.clone(),
-            Arc::new(SystemClock::new()),
-            Arc::new(UuidV7Ids::new()),
-            Arc::new(EnvironmentKeys::new(keys.into_iter().collect(), BTreeSet::new())),
-            bus.clone(),
-            EmailPepper::new("pepper".into()),
-        )
-        .with_free_messages_per_day(twist.free_messages);
+        let app = commands(&log, &bus, twist.free_messages);
         let projecting = drain.child_token();
         Runner::new(log.clone(), Uuid::now_v7()).start(&tasks, projecting.clone());
         let listener = TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await.unwrap();

@@ -23,7 +23,7 @@ pub(crate) struct DoctorOptions {
     /// Answer as one JSON array.
     #[arg(long)]
     json: bool,
-    /// Let pages of gateway.allowed_origins upload into the buckets of files: replaces the buckets' CORS rules.
+    /// Let pages of `gateway.allowed_origins` upload into the buckets of files: replaces the buckets' CORS rules.
     #[arg(long)]
     fix_cors: bool,
     #[command(flatten)]

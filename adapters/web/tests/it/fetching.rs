@@ -16,7 +16,7 @@ async fn a_file_comes_with_what_its_server_says_of_it() {
     let web = near_web(names([("files.example", &["127.0.0.1"])]));
     let url = format!("http://files.example:{}/a/photo%201.png?size=big#part", server.port());
     let found = open(&web, &url).await.unwrap();
-    assert_eq!(found.mime.as_ref().map(|mime| mime.as_str()), Some("image/png"));
+    assert_eq!(found.mime.as_ref().map(slipstream_domain::MediaType::as_str), Some("image/png"));
     assert_eq!((found.filename.as_deref(), found.size), (Some("photo 1.png"), Some(5)));
     assert_eq!(whole(found).await.unwrap(), b"bytes");
     let asked = server.asked.lock().unwrap().pop().unwrap();
