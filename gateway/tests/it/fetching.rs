@@ -67,8 +67,12 @@ async fn a_fetch_tells_how_far_it_is_and_then_shows_the_file_while_other_frames_
     assert_eq!((&fetched["size"], &fetched["metadata"]["filename"]), (&json!(9), &json!("a.txt")));
     assert_eq!((&fetched["attachmentId"], &fetched["batchId"]), (&progress["attachmentId"], &json!("b1")));
     assert!(fetched["key"].as_str().unwrap().starts_with("remote/"));
-    let listed = crate::http::get(world.address, "/v1/attachments?email=a@example.com").await.json();
-    assert_eq!(listed["items"][0]["id"], fetched["attachmentId"]);
+    let listed = async || crate::http::get(world.address, "/v1/attachments?email=a@example.com").await.json();
+    // It is listed as soon as the read model has it.
+    while listed().await["items"] == json!([]) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(listed().await["items"][0]["id"], fetched["attachmentId"]);
     world.end().await;
 }
 
