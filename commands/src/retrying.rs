@@ -32,14 +32,17 @@ macro_rules! retrying {
 }
 pub(crate) use retrying;
 
-/// Runs a worker's read, an async block, again while the log does not answer it, for about half a minute: a worker has
-/// nobody to hand an error to, and what it holds is lost with it.
+/// Asks the log for a worker, again while it does not answer, which is [`CommandError::Unavailable`] or what else means that,
+/// for about half a minute: a worker has nobody to hand an error to, and what it holds is lost with it.
 macro_rules! patiently {
-    ($app:expr, $read:expr) => {{
+    ($app:expr, $question:expr) => {
+        $crate::retrying::patiently!($app, $question, $crate::CommandError::Unavailable)
+    };
+    ($app:expr, $question:expr, $unavailable:path) => {{
         let mut resend = 1;
         loop {
-            match $read.await {
-                Err($crate::CommandError::Unavailable(cause)) if resend < $crate::retrying::RESENDS => {
+            match $question.await {
+                Err($unavailable(cause)) if resend < $crate::retrying::RESENDS => {
                     tracing::warn!(error = %cause, resend, "the log does not answer a worker");
                     $app.pause(resend).await;
                     resend += 1;
@@ -55,17 +58,10 @@ impl Commands {
     /// Appends for a worker, who has nobody to hand an error to: sent again with the same command id while the log does
     /// not answer, so that it is written once however often it was sent.
     pub(crate) async fn append_for_worker(&self, append: Append) -> Result<Appended, AppendError> {
-        for resend in 1..RESENDS {
-            match self.log.append(append.clone()).await {
-                Err(AppendError::Unavailable(cause)) => {
-                    tracing::warn!(error = %cause, resend, "the log does not answer a worker");
-                    self.pause(resend).await;
-                }
-                Err(AppendError::Duplicate(appended)) => return Ok(appended),
-                done => return done,
-            }
+        match patiently!(self, self.log.append(append.clone()), AppendError::Unavailable) {
+            Err(AppendError::Duplicate(appended)) => Ok(appended),
+            done => done,
         }
-        self.log.append(append).await
     }
 
     /// 10, 20, 40 … 1000 ms, half of it by chance, so that two who collided do not collide again.
