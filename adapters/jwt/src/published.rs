@@ -121,18 +121,18 @@ impl PublishedKeys {
             return known;
         }
         // Before: whoever gives up waiting has asked all the same.
-        let asked = Known { keys: known.keys.clone(), since: known.since, asked: Some(now) };
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(asked);
-        let known = match self.fetch().await {
-            Ok(keys) => Known { keys, since: Some(now), asked: Some(now) },
+        self.know(Known { keys: known.keys.clone(), since: known.since, asked: Some(now) });
+        match self.fetch().await {
+            Ok(keys) => self.know(Known { keys, since: Some(now), asked: Some(now) }),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "an issuer's keys are not there");
-                Known { keys: known.keys.clone(), since: known.since, asked: Some(now) }
             }
-        };
-        let known = Arc::new(known);
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known.clone();
-        known
+        }
+        self.known()
+    }
+
+    fn know(&self, known: Known) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
 
     async fn fetch(&self) -> Result<Vec<PublishedKey>, FetchError> {
