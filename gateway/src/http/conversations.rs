@@ -1,6 +1,7 @@
 //! `GET /v1/conversations` and `GET /v1/conversations/{id}/messages`: pages of the read models as JSON. What is another
 //! user's is answered like what does not exist.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use slipstream_domain::{ConversationId, GenerationId, MessageId, Rating, Role, Timestamp};
 use slipstream_projections::conversations::{self, ConversationSummary};
 use slipstream_projections::transcript::{self, Message};
-use slipstream_projections::{Cursor, MAX_PAGE, Page};
+use slipstream_projections::{Cursor, MAX_PAGE, NotACursor, Page};
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::AuthenticatedUser;
@@ -191,10 +192,13 @@ pub(super) fn which(
 ) -> Result<(Option<Cursor>, usize), Problem> {
     let Query(PageQuery { cursor, limit: asked }) =
         query.map_err(|_| Problem::bad_request("the query may have cursor and limit, each once"))?;
-    let after = cursor.map(|cursor| cursor.parse()).transpose();
-    let after =
-        after.map_err(|error: slipstream_projections::NotACursor| Problem::bad_request(error.to_string()))?;
-    Ok((after, limit(asked)?))
+    Ok((after(cursor)?, limit(asked)?))
+}
+
+/// Where a page begins.
+pub(super) fn after<C: FromStr<Err = NotACursor>>(cursor: Option<String>) -> Result<Option<C>, Problem> {
+    let after = cursor.map(|cursor| cursor.parse::<C>()).transpose();
+    after.map_err(|error| Problem::bad_request(error.to_string()))
 }
 
 /// The rows of a page, as the caller wants them.

@@ -7,13 +7,12 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use slipstream_domain::{ConversationId, MessageId, Role};
-use slipstream_projections::NotACursor;
 use slipstream_projections::conversations;
-use slipstream_projections::transcript::{FoundCursor, search as find};
+use slipstream_projections::transcript::search as find;
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::AuthenticatedUser;
-use super::conversations::{PageJson, limit};
+use super::conversations::{PageJson, after, limit};
 use super::problem::Problem;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -85,9 +84,7 @@ pub(super) async fn search(
     let words = words.ok_or_else(|| {
         Problem::bad_request(format!("q must be what is looked for, at most {LONGEST} characters"))
     })?;
-    let after = cursor.map(|cursor| cursor.parse()).transpose();
-    let after: Option<FoundCursor> =
-        after.map_err(|error: NotACursor| Problem::bad_request(error.to_string()))?;
+    let after = after(cursor)?;
     let models = &shared.models;
     let (found, next) = find(models, user, &words, after, limit(asked)?).await.map_err(Refusal::from)?;
     let ids: Vec<_> = found.iter().map(|found| found.conversation).collect();

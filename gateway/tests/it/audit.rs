@@ -20,14 +20,7 @@ async fn auditor(world: &World) -> UserId {
 
 /// A conversation of somebody else's, with a whole exchange.
 async fn exchange(world: &World) -> String {
-    let mut client = world.v1("a@example.com").await;
-    client.ask("new-chat", "hello there").await;
-    let ack = client.until("caught_up").await.into_iter().next().unwrap();
-    let mut owner = world.worker().await;
-    owner.say("hi").await;
-    owner.complete().await;
-    client.until("reply:recorded").await;
-    ack["conversationId"].as_str().unwrap().to_owned()
+    world.exchange(&mut world.v1("a@example.com").await).await
 }
 
 fn path(id: &str, as_of: Option<&str>, email: &str) -> String {

@@ -7,22 +7,10 @@ use slipstream_commands::suggest_title;
 use slipstream_domain::Title;
 use slipstream_domain::conversation::SuggestedTitle;
 
-use crate::client::Client;
 use crate::http::{get, send};
 use crate::world::{Twist, World};
 
 const ME: &str = "email=a@example.com";
-
-/// A conversation with a whole exchange; the client's id of it.
-async fn exchanged(world: &World, client: &mut Client) -> String {
-    client.ask("new-chat", "hello there").await;
-    let ack = client.until("caught_up").await.into_iter().next().unwrap();
-    let mut owner = world.worker().await;
-    owner.say("hi").await;
-    owner.complete().await;
-    client.until("reply:recorded").await;
-    ack["conversationId"].as_str().unwrap().to_owned()
-}
 
 fn path(id: &str) -> String {
     format!("/v1/conversations/{id}?{ME}")
@@ -32,7 +20,7 @@ fn path(id: &str) -> String {
 async fn what_is_set_is_shown_told_and_holds_for_the_next_request() {
     let world = World::start().await;
     let mut client = world.v1("a@example.com").await;
-    let id = exchanged(&world, &mut client).await;
+    let id = world.exchange(&mut client).await;
     let body = json!({
         "title": "mine", "settings": {"temperature": 0.5, "enableThinking": false, "systemPrompt": "Be brief."},
     });
@@ -77,7 +65,7 @@ async fn what_is_set_is_shown_told_and_holds_for_the_next_request() {
 async fn a_wrong_change_is_a_problem_that_names_the_field_and_what_would_be_right() {
     let world = World::start().await;
     let mut client = world.v1("a@example.com").await;
-    let id = exchanged(&world, &mut client).await;
+    let id = world.exchange(&mut client).await;
     let long = format!(r#"{{"title":"{}"}}"#, "x".repeat(600));
     for (body, detail) in [
         ("", "the body must be a JSON object with title, or settings, or both"),
@@ -110,7 +98,7 @@ async fn a_deleted_conversation_is_gone_and_may_be_deleted_again() {
     let world = World::start().await;
     let mut client = world.v1("a@example.com").await;
     let mut elsewhere = world.v1("a@example.com").await;
-    let id = exchanged(&world, &mut client).await;
+    let id = world.exchange(&mut client).await;
     for _ in 0..2 {
         let deleted = send(world.address, "DELETE", &path(&id), "").await;
         assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
@@ -130,7 +118,7 @@ async fn a_deleted_conversation_is_gone_and_may_be_deleted_again() {
 async fn what_is_another_users_does_not_exist() {
     let world = World::start().await;
     let mut stranger = world.v1("b@example.com").await;
-    let foreign = exchanged(&world, &mut stranger).await;
+    let foreign = world.exchange(&mut stranger).await;
     world.client("a@example.com").await.is_alive().await;
     for id in [&foreign, "home", "0190163d-8694-739b-aea5-966c26f8ad91", "%ff"] {
         for method in ["GET", "PATCH", "DELETE"] {
@@ -191,8 +179,8 @@ async fn a_user_sees_what_they_took_day_by_day_and_in_all() {
     let world = World::start().await;
     let mut client = world.v1("a@example.com").await;
     let mut usage = Value::Null;
-    exchanged(&world, &mut client).await;
-    exchanged(&world, &mut client).await;
+    world.exchange(&mut client).await;
+    world.exchange(&mut client).await;
     // The read model follows the log; nobody waits for it.
     for _ in 0..100 {
         usage = get(world.address, &format!("/v1/usage?{ME}")).await.json();

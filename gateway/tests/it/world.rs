@@ -151,6 +151,17 @@ impl World {
         }
     }
 
+    /// A new conversation of a v1 client's, with a whole exchange; its id.
+    pub(crate) async fn exchange(&self, client: &mut Client) -> String {
+        client.ask("new-chat", "hello there").await;
+        let ack = client.until("caught_up").await.into_iter().next().unwrap();
+        let mut owner = self.worker().await;
+        owner.say("hi").await;
+        owner.complete().await;
+        client.until("reply:recorded").await;
+        ack["conversationId"].as_str().unwrap().to_owned()
+    }
+
     /// A client of the user with this address.
     pub(crate) async fn client(&self, email: &str) -> Client {
         Client::connect(self.address, email, "tests").await
